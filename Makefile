@@ -1,0 +1,55 @@
+# Darkroom's only entry: every target sets up what it needs and does only what is left to do.
+
+PYTHON ?= python3
+VENV := .venv
+# Everything below runs the environment's own tools, whatever is active in the caller's shell.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+READY := $(VENV)/.ready
+UV_VERSION := 0.13.8
+PYTEST := python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help repro test test-all check format lock bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+# --compile-bytecode must come with the first install: without .pyc files TensorFlow takes twice as long to import.
+# The second install adds the project itself; the lock already holds what that needs, so nothing more is fetched.
+$(READY): requirements.txt pyproject.toml
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(VENV)/bin/uv || $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	uv pip install --quiet --compile-bytecode --require-hashes --requirements requirements.txt
+	uv pip install --quiet --compile-bytecode --no-deps --no-build-isolation --editable .
+	@touch $@
+
+repro: $(READY)  ## set up, then run the pipeline: only the stages whose inputs changed
+	dvc repro
+
+test: $(READY)  ## set up, then run the quick tests
+	$(PYTEST) -m "not slow"
+
+test-all: $(READY)  ## run every test, the slow ones included
+	$(PYTEST)
+
+check: $(READY)  ## formatting, lint and types
+	ruff format --check .
+	ruff check .
+	mypy
+
+format: $(READY)  ## let ruff rewrite what it can
+	ruff format .
+	ruff check --fix .
+
+lock: $(READY)  ## pin pyproject.toml's dependencies, with hashes, into requirements.txt
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet --output-file requirements.txt
+
+bench: $(READY)  ## run the benchmarks behind the performance claims (on an otherwise idle machine)
+	for file in benchmarks/*.py; do python $$file || exit 1; done
+
+clean:  ## remove the environment and everything the pipeline made; DVC's cache stays
+	rm -rf $(VENV) data/raw data/images data/split data/predictions models plots/figures plots/report.html dvc_plots \
+		.mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The decode stage: archives in, pixels of one size and their labels out."""

@@ -1,0 +1,1 @@
+"""The evaluate stage: what the model predicts on images it has not seen, measured."""

@@ -1,0 +1,160 @@
+"""The one format that stages share: a folder of images as a few large shards and one row an image in ``index.csv``.
+
+A folder holds
+
+- ``images.json``: how the pixels were made and what the shards hold,
+- ``index.csv``: one row an image, in the order of the rows of all shards one after the other,
+- ``shard-00000.npz`` …: an uncompressed NPZ with one array ``images``, uint8, (rows, height, width, channels); or
+  ``shard-00000.csv`` …: the column ``label`` and one column a pixel.
+
+NPZ shards are memory-mapped, so that reading one image touches one image's bytes and memory stays flat.
+"""
+
+import csv
+import struct
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from darkroom import files
+
+Pixels = npt.NDArray[np.uint8]
+
+INDEX_COLUMNS = ("id", "label", "split", "width", "height", "bytes", "sha256", "phash")
+"""Columns of ``index.csv``.
+
+``id`` names the image's file inside the source; ``label`` is its class, empty where it has none; ``split`` is ``train``,
+``validation`` or ``test`` where the source came split, else empty; ``width`` and ``height`` are those of the picture as it
+came, in pixels, and ``bytes`` the length of its file; ``sha256`` is that of the file; ``phash`` a 64-bit perceptual hash, as
+16 hexadecimal digits.
+"""
+
+
+class Images:
+    """The images of one folder, opened for reading.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder as described at the top of this module.
+
+    Attributes
+    ----------
+    index : DataFrame
+        One row an image with :data:`INDEX_COLUMNS`, missing text as ``""``.
+    description : dict
+        The content of ``images.json``.
+    shape : (height, width, channels)
+        Of each image.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.description = files.read_json(folder / "images.json")
+        self.shape: tuple[int, int, int] = tuple(self.description["shape"])  # type: ignore[assignment]
+        self.index = pd.read_csv(
+            folder / "index.csv",
+            dtype={"id": str, "label": str, "split": str, "sha256": str, "phash": str},
+            keep_default_na=False,
+            # An empty id does not occur, and a class may be called "NA": only text read as text is safe.
+        )
+        self._shards = [read_shard(folder / name, self.shape) for name in self.description["shards"]]
+        self._starts = np.cumsum([0, *(len(shard) for shard in self._shards)])
+        if self._starts[-1] != len(self.index):
+            raise ValueError(f"{folder}: {len(self.index)} rows in index.csv, {self._starts[-1]} images in the shards")
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def take(self, rows: npt.ArrayLike) -> Pixels:
+        """Return the images at ``rows`` of the index, in that order: uint8, (len(rows), height, width, channels)."""
+        rows = np.asarray(rows, dtype=np.int64)
+        pixels = np.empty((len(rows), *self.shape), np.uint8)
+        shard_of = np.searchsorted(self._starts, rows, side="right") - 1
+        for number in np.unique(shard_of):
+            here = np.flatnonzero(shard_of == number)
+            pixels[here] = self._shards[number][rows[here] - self._starts[number]]
+        return pixels
+
+    def chunks(self, rows: npt.ArrayLike, size: int = 1024) -> Iterator[Pixels]:
+        """Yield the images at ``rows`` in order, at most ``size`` at a time: what a pass over all of them holds."""
+        rows = np.asarray(rows, dtype=np.int64)
+        for start in range(0, len(rows), size):
+            yield self.take(rows[start : start + size])
+
+
+def write_shard(path: Path, pixels: Pixels, labels: Sequence[str] | None = None) -> None:
+    """Write ``pixels``, uint8 (rows, height, width, channels), as one shard in the format of ``path``'s suffix.
+
+    The CSV form also holds ``labels``; its pixel columns are ``pixel0`` …, row by row, the channels of a pixel together.
+    """
+    with files.whole(path) as part:
+        if path.suffix == ".npz":
+            np.savez(part, images=pixels)
+        else:
+            _write_csv_shard(part, pixels, labels if labels is not None else [""] * len(pixels))
+
+
+def read_shard(path: Path, shape: tuple[int, int, int]) -> Pixels:
+    """Return the pixels of a shard, uint8 (rows, *shape): an NPZ mapped from disk, a CSV read into memory."""
+    if path.suffix == ".npz":
+        return _map_npz(path)
+    frame = pd.read_csv(path, dtype=dict.fromkeys(_pixel_columns(shape), np.uint8), keep_default_na=False)
+    return frame.drop(columns="label").to_numpy(np.uint8).reshape(-1, *shape)
+
+
+def write_description(
+    folder: Path,
+    shape: tuple[int, int, int],
+    classes: Sequence[str],
+    shards: Sequence[str],
+    preparation: dict[str, Any],
+) -> None:
+    """Write ``images.json``; ``preparation`` says how a picture becomes such pixels, so that `predict` can do the same."""
+    content = {"shape": list(shape), "classes": list(classes), "shards": list(shards), "preparation": preparation}
+    files.write_json(folder / "images.json", content)
+
+
+def shard_name(number: int, suffix: Literal["npz", "csv"]) -> str:
+    """Return the name of shard ``number``; names sort as numbers do up to 100,000 shards."""
+    return f"shard-{number:05d}.{suffix}"
+
+
+def _map_npz(path: Path) -> Pixels:
+    """Map the one array of an uncompressed NPZ; ``numpy.load`` ignores ``mmap_mode`` for NPZ files."""
+    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+        member = archive.getinfo("images.npy")
+        if member.compress_type != zipfile.ZIP_STORED:
+            raise ValueError(f"{path}: compressed; expected the uncompressed form of numpy.savez")
+        file.seek(member.header_offset + 26)  # local file header: two lengths at 26, then name, extra field, data
+        name_length, extra_length = struct.unpack("<HH", file.read(4))
+        file.seek(name_length + extra_length, 1)
+        version = np.lib.format.read_magic(file)
+        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, fortran, dtype = read_header[version](file)
+        if dtype != np.uint8 or fortran or len(shape) != 4:
+            raise ValueError(f"{path}: expected uint8 images (rows, height, width, channels), got {dtype} {shape}")
+        if 0 in shape:  # nothing to map, and mmap refuses it
+            return np.empty(shape, np.uint8)
+        return np.memmap(path, np.uint8, mode="r", offset=file.tell(), shape=shape)
+
+
+def _pixel_columns(shape: tuple[int, int, int]) -> list[str]:
+    return [f"pixel{number}" for number in range(int(np.prod(shape)))]
+
+
+_TEXT = np.array([str(value) for value in range(256)], dtype=object)
+
+
+def _write_csv_shard(path: Path, pixels: Pixels, labels: Sequence[str]) -> None:
+    # A table of 256 strings instead of formatting each number: ten times as fast as pandas' to_csv.
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["label", *_pixel_columns(pixels.shape[1:])])
+        for label, image in zip(labels, pixels, strict=True):
+            writer.writerow([label, *_TEXT[image.ravel()]])

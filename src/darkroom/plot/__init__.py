@@ -1,0 +1,1 @@
+"""The plot stage: figures, and one report that shows it all."""

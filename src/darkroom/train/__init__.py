@@ -1,0 +1,1 @@
+"""The train stage: networks, batches, augmentation and an exactly repeatable fit."""

@@ -1,0 +1,28 @@
+"""decode: turn every image of data/raw into pixels of one size, in shards; account for every file."""
+
+from pathlib import Path
+
+from stages import run  # isort: skip  (puts src/ on the path)
+
+from darkroom import files
+from darkroom.decode.params import DecodeParams, ImageParams, LabelsParams
+from darkroom.decode.stage import decode as decode_images
+from darkroom.params import Params
+
+
+def decode() -> None:
+    """Read the params, decode data/raw into data/images, write the counts to metrics/decode.json."""
+    params = Params(Path("params.yaml"))
+    metrics = decode_images(
+        params.section("labels", LabelsParams),
+        params.section("image", ImageParams),
+        params.section("decode", DecodeParams),
+        raw=Path("data/raw"),
+        inbox=Path("data/inbox"),
+        out=Path("data/images"),
+    )
+    files.write_json(Path("metrics/decode.json"), metrics)
+
+
+if __name__ == "__main__":
+    run(decode)
