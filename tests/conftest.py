@@ -1,0 +1,23 @@
+"""Fixtures that every room's tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Return the project's own folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def real_images() -> Path:
+    """Return the folder of real photos, cells and drawings; skip where it is absent."""
+    folder = Path(os.environ.get("DARKROOM_REAL_IMAGES", ROOT.parent / "shared" / "data"))
+    if not (folder / "MANIFEST.csv").is_file():
+        pytest.skip(f"no real images in {folder} (set DARKROOM_REAL_IMAGES to a folder that holds them)")
+    return folder
