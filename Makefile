@@ -10,7 +10,7 @@ UV_VERSION := 0.13.8
 PYTEST := python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test test-all check format lock bench clean
+.PHONY: help repro test test-slow check format lock bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -30,8 +30,8 @@ repro: $(READY)  ## set up, then run the pipeline: only the stages whose inputs 
 test: $(READY)  ## set up, then run the quick tests
 	$(PYTEST) -m "not slow"
 
-test-all: $(READY)  ## run every test, the slow ones included
-	$(PYTEST)
+test-slow: $(READY)  ## set up, then run the tests that take minutes
+	$(PYTEST) -m slow
 
 check: $(READY)  ## formatting, lint and types
 	ruff format --check .

@@ -1,0 +1,151 @@
+"""What dvc.yaml declares is what the stages use: no more, no less, for every parameter and every module."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.repo import Repo
+from ruamel.yaml import YAML
+
+
+def leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every single value of params.yaml with its dotted name; a list or an empty mapping is one value."""
+    for key, value in node.items():
+        if isinstance(value, dict) and value:
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def another(value: Any) -> Any:
+    """Return a value that differs; whether a stage would accept it does not matter to `dvc status`."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, (int, float)):
+        return value + 1
+    return "another"
+
+
+def stale(folder: Path) -> set[str]:
+    """Return the stages whose own dependencies changed, as `dvc status` sees it."""
+    with Repo(str(folder)) as repo:
+        status = repo.status()
+    return {name for name, changes in status.items() if any("changed deps" in change for change in changes)}
+
+
+def sections_read(root: Path, stage: str) -> set[str]:
+    """Return the sections of params.yaml that a stage's door takes."""
+    return set(re.findall(r'\.section\("(\w+)"', (root / "stages" / f"{stage}.py").read_text()))
+
+
+def modules_imported(root: Path, stage: str) -> set[Path]:
+    """Return every file of the project that running a stage can import: the closure over all import statements."""
+    found: set[Path] = set()
+    waiting = [root / "stages" / f"{stage}.py"]
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        for node in ast.walk(ast.parse(path.read_text())):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            for name in names:
+                waiting.extend(_files_of(root, name))
+    return found
+
+
+def _files_of(root: Path, module: str) -> list[Path]:
+    """Return the project's files that importing ``module`` runs: its packages' __init__.py and its own."""
+    base = root if module.split(".")[0] == "stages" else root / "src"
+    parts = module.split(".")
+    candidates = [base.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)]
+    candidates.append(base.joinpath(*parts).with_suffix(".py"))
+    return [path for path in candidates if path.is_file()]
+
+
+def pipeline_stages(root: Path) -> list[str]:
+    return list(YAML(typ="safe").load((root / "dvc.yaml").read_text())["stages"])
+
+
+def test_every_parameter_makes_exactly_the_stages_that_read_it_stale(finished_once, root):
+    folder = finished_once.folder
+    assert stale(folder) == set()
+    params = folder / "params.yaml"
+    before = params.read_text()
+    wrong = {}
+    try:
+        for name, value in leaves(finished_once.params()):
+            finished_once.change({name: another(value)})
+            expected = {s for s in pipeline_stages(root) if name.split(".")[0] in sections_read(root, s)}
+            found = stale(folder)
+            if not expected or found != expected:
+                wrong[name] = (found, expected)
+            params.write_text(before)
+    finally:
+        params.write_text(before)
+    assert wrong == {}
+
+
+def test_every_module_makes_exactly_the_stages_that_import_it_stale(finished_once, root):
+    folder = finished_once.folder
+    uses = {stage: modules_imported(folder, stage) for stage in pipeline_stages(root)}
+    wrong = {}
+    for path in sorted([*(folder / "src" / "darkroom").rglob("*.py"), *(folder / "stages").glob("*.py")]):
+        before = path.read_bytes()
+        try:
+            path.write_bytes(before + b"\n# edited\n")
+            expected = {stage for stage, modules in uses.items() if path in modules}
+            found = stale(folder)
+            if found != expected:
+                wrong[str(path.relative_to(folder))] = (found, expected)
+        finally:
+            path.write_bytes(before)
+    assert wrong == {}
+
+
+def test_every_parameter_is_used_by_the_room_that_reads_its_section(root):
+    unused = []
+    for stage in pipeline_stages(root):
+        code = "\n".join(
+            path.read_text()
+            for path in modules_imported(root, stage)
+            if path.parent.name == stage and path.name != "params.py"
+        )
+        params = YAML(typ="safe").load((root / "params.yaml").read_text())
+        for section in sections_read(root, stage):
+            if isinstance(params[section], dict):
+                unused += [f"{section}.{key}" for key in params[section] if not re.search(rf"\.{key}\b", code)]
+    assert unused == []
+
+
+@pytest.mark.parametrize("stage", ["fetch", "decode", "split", "plot"])
+def test_stage_never_imports_tensorflow(root, stage):
+    imported = set()
+    for path in modules_imported(root, stage):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.split(".")[0])
+    assert not imported & {"tensorflow", "keras", "torch", "jax"}
+
+
+def test_rooms_never_import_each_other(root):
+    rooms = {path.name for path in (root / "src" / "darkroom").iterdir() if (path / "__init__.py").is_file()}
+    crossings = []
+    for room in rooms:
+        for path in (root / "src" / "darkroom" / room).rglob("*.py"):
+            others = re.findall(r"from darkroom\.(\w+)|import darkroom\.(\w+)", path.read_text())
+            crossings += [(path.name, name) for pair in others for name in pair if name in rooms - {room}]
+    assert crossings == []
+
+
+def test_no_stage_door_is_longer_than_forty_lines(root):
+    assert {p.name: n for p in (root / "stages").glob("*.py") if (n := len(p.read_text().splitlines())) > 41} == {}
