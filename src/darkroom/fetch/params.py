@@ -1,10 +1,8 @@
 """The `source` section of params.yaml: where the images come from."""
 
-import re
-from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from darkroom.params import Section
 
@@ -12,14 +10,18 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
 
 
 class SourceParams(Section):
-    """Where the images come from; see docs/sources.md for an example of each kind."""
+    """Where the images come from; docs/sources.md shows each kind.
+
+    What a kind needs is checked where that kind is fetched: a check here would put the whole section, addresses and all,
+    into its message, and an address may hold a password that nobody meant to print.
+    """
 
     kind: Literal["bundled", "local", "http", "kaggle"]
     name: Literal["digits", "ox"]
     seed: Annotated[int, Field(ge=0)]
     path: str | list[str] | None
-    urls: list[str]
-    sha256: list[Sha256]
+    urls: str | list[str]
+    sha256: Sha256 | list[Sha256]
     max_bytes: Annotated[int, Field(gt=0)]
     dataset: str | None
     version: Annotated[int, Field(ge=1)] | None

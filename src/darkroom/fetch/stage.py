@@ -2,9 +2,10 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from darkroom import UserError, files
-from darkroom.fetch import digits, packing
+from darkroom.fetch import packing
 from darkroom.fetch.params import SourceParams
 
 
@@ -31,15 +32,42 @@ def fetch(source: SourceParams, inbox: Path, raw: Path) -> dict[str, object]:
         The source is not there, is refused by its server, or is not an archive.
     """
     files.empty_folder(raw)
-    if source.kind != "bundled" or source.name != "digits":
-        raise UserError(f"params.yaml: source.kind: {source.kind} is not there yet")
-    packing.pack_contents(raw / "digits.zip", digits.digits())
-    archives = [_record(raw / "digits.zip", "scikit-learn, load_digits")]
+    archives = [_record(path, origin) for path, origin in _bring(source, inbox, raw)]
     files.write_json(raw / "source.json", {"kind": source.kind, "archives": archives})
     return {"archives": len(archives), "bytes": sum(archive["bytes"] for archive in archives)}
 
 
-def _record(path: Path, origin: str) -> dict:
+def _bring(source: SourceParams, inbox: Path, raw: Path) -> list[tuple[Path, str]]:
+    """Fetch by the source's kind; each kind is imported only where it is used."""
+    if source.kind == "bundled":
+        return [_bundled(source, raw)]
+    if source.kind == "local":
+        from darkroom.fetch.local import fetch_local
+
+        return fetch_local(_listed(source.path), inbox, raw)
+    raise UserError(f"params.yaml: source.kind: {source.kind} is not there yet")
+
+
+def _bundled(source: SourceParams, raw: Path) -> tuple[Path, str]:
+    target = raw / f"{source.name}.zip"
+    if source.name == "digits":
+        from darkroom.fetch.digits import digits
+
+        packing.pack_contents(target, digits())
+        return target, "scikit-learn: load_digits"
+    from darkroom.fetch.drawings import drawings
+
+    packing.pack_contents(target, drawings(source.seed))
+    return target, f"darkroom: drawings of O and X, seed {source.seed}"
+
+
+def _listed(value: str | list[str] | None) -> list[str]:
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else value
+
+
+def _record(path: Path, origin: str) -> dict[str, Any]:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"name": path.name, "from": origin, "bytes": path.stat().st_size, "sha256": digest}

@@ -1,0 +1,145 @@
+"""A folder or an archive on this machine: folders are packed, archives copied as they came."""
+
+import os
+import shutil
+import stat
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from darkroom import UserError, files
+from darkroom.fetch import archives, packing
+
+_CHUNK = 1 << 20
+
+
+def fetch_local(paths: list[str], inbox: Path, raw: Path) -> list[tuple[Path, str]]:
+    """Bring the folders and archives ``paths`` into ``raw``; return each archive and where it came from.
+
+    A relative path is looked for in ``inbox``, then in the working folder. The origin is the path relative to ``inbox``,
+    or the last part of the path where it lies elsewhere: the rest is this machine's business.
+
+    Raises
+    ------
+    UserError
+        A path is missing, unreadable, an empty folder, or no archive.
+    """
+    if not paths or not all(path.strip() for path in paths):
+        raise UserError(
+            f"params.yaml: source.path: nothing is named; source.kind local needs a folder or an archive "
+            f"(or a list of them) under {inbox}/ or anywhere on disk"
+        )
+    fetched: list[tuple[Path, str]] = []
+    for path in paths:
+        found = _find(path, inbox)
+        origin = _origin(found, inbox)
+        taken = [archive.name for archive, _ in fetched]
+        try:
+            archive = _pack(found, raw, taken, inbox) if found.is_dir() else _copy(found, raw, taken)
+        except OSError as error:
+            raise UserError(f"source.path: {error.filename or found}: {error.strerror or error}") from None
+        fetched.append((archive, origin))
+    return fetched
+
+
+def _find(path: str, inbox: Path) -> Path:
+    wanted = Path(path).expanduser()
+    for candidate in (inbox / wanted, wanted):
+        if candidate.exists():
+            return candidate
+    places = f"{wanted}" if wanted.is_absolute() else f"{inbox}/ and {Path.cwd()}"
+    raise UserError(f"params.yaml: source.path: {path!r} is not there; looked in {places}")
+
+
+def _origin(found: Path, inbox: Path) -> str:
+    real = found.resolve()
+    if real.is_relative_to(inbox.resolve()):
+        return real.relative_to(inbox.resolve()).as_posix()
+    print(
+        f"source.path: {found} lies outside {inbox}/: DVC does not track it, so changes there start no rerun "
+        f"(`dvc repro --force fetch` does)",
+        file=sys.stderr,
+    )
+    return real.name
+
+
+def _copy(path: Path, raw: Path, taken: list[str]) -> Path:
+    if not path.is_file():
+        raise UserError(f"params.yaml: source.path: {path} is neither a folder nor a file")
+    with path.open("rb") as file:
+        head = file.read(archives.HEAD)
+    if archives.suffix_of(head) is None:
+        raise UserError(
+            f"params.yaml: source.path: {path} is no archive (it begins with {head[:16]!r}); expected a folder or "
+            f"an archive ({', '.join(archives.SUFFIXES)}); put single images into a folder, and name a table of "
+            "labels in labels.file"
+        )
+    target = raw / archives.name_for(path.name, head, taken)
+    with files.whole(target) as part:
+        shutil.copyfile(path, part)
+    return target
+
+
+def _pack(folder: Path, raw: Path, taken: list[str], inbox: Path) -> Path:
+    """Pack ``folder`` into a stored zip, member by member, its own name the first part of each member's."""
+    root = folder.resolve()
+    # The inbox holds its own .gitignore, and pointer files of `dvc add`: not part of the images.
+    skip = (".gitignore", ".dvc") if root == inbox.resolve() else ()
+    target = raw / archives.name_for(f"{root.name}.zip", b"", taken)
+    left_out: list[str] = []
+    count = 0
+    with files.whole(target) as part, zipfile.ZipFile(part, "w") as archive:
+        for path in _walk(root, root, left_out):
+            if path.parent == root and path.name.endswith(skip):
+                continue
+            _add(archive, path, _name(path.relative_to(root.parent)))
+            count += 1
+        if not count:
+            raise UserError(
+                f"params.yaml: source.path: {folder} holds no files; put images or archives there"
+                + (f" (left out: {_some(left_out)})" if left_out else "")
+            )
+    if left_out:
+        print(
+            f"source.path: {folder}: left out, not files of this folder: {_some(left_out)}", file=sys.stderr
+        )
+    return target
+
+
+def _walk(folder: Path, root: Path, left_out: list[str]) -> Iterator[Path]:
+    """Yield the regular files below ``folder``, in the order of their names; note links out of ``root`` and the rest."""
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: os.fsencode(entry.name))
+    for entry in entries:
+        path = Path(entry.path)
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(path, root, left_out)
+        elif entry.is_file(follow_symlinks=False) or _stays_inside(path, root):
+            yield path
+        else:  # a link out of the folder or to a folder (which could go round in circles), a pipe, a device
+            left_out.append(_name(path.relative_to(root)))
+
+
+def _stays_inside(path: Path, root: Path) -> bool:
+    return path.is_symlink() and path.is_file() and path.resolve().is_relative_to(root)
+
+
+def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
+    info = packing.member(name)
+    with path.open("rb") as source:
+        status = os.fstat(source.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise UserError(f"source.path: {path}: changed while it was being packed; run again")
+        info.file_size = status.st_size  # lets a file of more than 2 GiB get the longer fields it needs
+        with archive.open(info, "w") as target:
+            shutil.copyfileobj(source, target, _CHUNK)
+
+
+def _name(path: Path) -> str:
+    # A zip holds UTF-8; a name on disk is any bytes. The result must not depend on the locale either.
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
