@@ -1,0 +1,78 @@
+"""The command ``darkroom``, for what is no stage: recipes and comparisons.
+
+Everything heavy is imported inside the command that needs it, so that ``--help`` answers at once.
+"""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from darkroom import UserError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Darkroom: recipes and comparisons beside the pipeline that `dvc repro` runs.",
+)
+recipe_app = typer.Typer(no_args_is_help=True, help="Published results as complete params.yaml files.")
+app.add_typer(recipe_app, name="recipe")
+
+RECIPES = Path("recipes")
+PARAMS = Path("params.yaml")
+
+
+def command(parent: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command; a user's mistake ends it with its message and exit code 1, a bug with its traceback."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def guarded(*arguments: Any, **options: Any) -> None:
+            try:
+                function(*arguments, **options)
+            except UserError as error:
+                typer.echo(f"darkroom: {error}", err=True)
+                raise typer.Exit(1) from None
+
+        parent.command(name)(guarded)
+        return guarded
+
+    return register
+
+
+@command(recipe_app, "list")
+def recipe_list() -> None:
+    """List the recipes: what each reproduces, what was published, what was measured here."""
+    from darkroom import recipes
+
+    for recipe in recipes.read_all(RECIPES):
+        typer.echo(recipe.name)
+        for field in ("Reproduces", "Published", "Measured", "Time"):
+            typer.echo(f"    {field + ':':<12} {recipe.header.get(field, '–')}")
+
+
+@command(recipe_app, "show")
+def recipe_show(name: Annotated[str, typer.Argument(help="A name from `darkroom recipe list`.")]) -> None:
+    """Print a recipe, header and all."""
+    from darkroom import recipes
+
+    typer.echo(recipes.read(RECIPES, name).text, nl=False)
+
+
+@command(recipe_app, "use")
+def recipe_use(
+    name: Annotated[str, typer.Argument(help="A name from `darkroom recipe list`.")],
+    inbox: Annotated[
+        str | None,
+        typer.Option(help="Take the images from this folder or archive in data/inbox/ instead of downloading them."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite uncommitted edits of params.yaml.")] = False,
+) -> None:
+    """Write a recipe as params.yaml; `dvc repro` then runs it."""
+    from darkroom import recipes
+
+    recipes.use(recipes.read(RECIPES, name), PARAMS, inbox=inbox, force=force)
+    typer.echo(f"params.yaml is now {name}; `dvc repro` runs it")

@@ -1,0 +1,114 @@
+"""Recipes: complete params.yaml files, each with a header that says what it reproduces and what to expect."""
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from darkroom import UserError, files
+
+FIELDS = ("Reproduces", "Data", "Command", "Published", "Measured", "Time", "Was wrong")
+"""The lines of a recipe's header, each ``# Field: text``, continued on lines that are indented further."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One recipe: its name, the text of its file, and the fields of its header."""
+
+    name: str
+    text: str
+    header: dict[str, str]
+
+
+def read_all(folder: Path) -> list[Recipe]:
+    """Return the recipes in ``folder``, by name.
+
+    Raises
+    ------
+    UserError
+        There are none: the command was run elsewhere than in the project's folder.
+    """
+    recipes = [read(folder, path.stem) for path in sorted(folder.glob("*.yaml"))]
+    if not recipes:
+        raise UserError(f"{folder}: no recipes here; run this from the folder that holds params.yaml and recipes/")
+    return recipes
+
+
+def read(folder: Path, name: str) -> Recipe:
+    """Return recipe ``name`` of ``folder``.
+
+    Raises
+    ------
+    UserError
+        There is no such recipe; the message names those there are.
+    """
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml"))) or f"none in {folder}/"
+        raise UserError(f"no recipe named {name!r}; there are: {known}")
+    text = path.read_text(encoding="utf-8")
+    return Recipe(name, text, _header(text))
+
+
+def use(recipe: Recipe, params: Path, *, inbox: str | None = None, force: bool = False) -> None:
+    """Write ``recipe`` as ``params``, its images taken from ``data/inbox/INBOX`` where that is given.
+
+    Raises
+    ------
+    UserError
+        ``params`` has edits that git does not hold, and ``force`` is not set.
+    """
+    if not force and _has_uncommitted_edits(params):
+        raise UserError(f"{params} has uncommitted edits; commit them, or overwrite them with --force")
+    text = recipe.text if inbox is None else _with_local_source(recipe.text, inbox)
+    with files.whole(params) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _header(text: str) -> dict[str, str]:
+    lines = [line.removeprefix("#").rstrip() for line in text.split("\n\n", 1)[0].splitlines() if line.startswith("#")]
+    fields: dict[str, str] = {}
+    current = None
+    for line in lines:
+        start = re.match(rf" ({'|'.join(FIELDS)}): +(.*)", line)
+        if start:
+            current = start[1]
+            fields[current] = start[2]
+        elif current and line.startswith("   "):
+            fields[current] += " " + line.strip()
+        else:
+            current = None
+    return fields
+
+
+def _has_uncommitted_edits(path: Path) -> bool:
+    if not path.exists():
+        return False
+    status = subprocess.run(
+        ["git", "status", "--porcelain", "--", path.name],
+        cwd=path.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # Outside a git repository nothing holds the old text, so every text is an uncommitted edit.
+    return bool(status.returncode or status.stdout.strip())
+
+
+def _with_local_source(text: str, inbox: str) -> str:
+    """Set source.kind and source.path in place, so that the file's comments stay where they are."""
+    content = YAML(typ="safe").load(text)
+    for key, value in {"kind": "local", "path": inbox}.items():
+        if key not in content["source"]:
+            raise UserError(f"the recipe has no source.{key}")
+        quoted = value if re.fullmatch(r"[\w./-]+", value) else "'" + value.replace("'", "''") + "'"
+        text, count = re.subn(
+            rf"(?ms)(^source:.*?^  {key}:) +[^\n#]*?( *#|$)",
+            lambda match, quoted=quoted: f"{match[1]} {quoted}{match[2]}",  # type: ignore[misc]
+            text,
+            count=1,
+        )
+        assert count == 1, key
+    return text
