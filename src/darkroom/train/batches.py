@@ -1,38 +1,38 @@
-"""Batches for Keras: pixels taken from the mapped shards and augmented by threads, beside the training step."""
+"""Batches for Keras: pixels taken from the shards, augmented by threads beside the training step."""
 
-from __future__ import annotations
-
-import os
+import functools
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import Self, cast
 
 import cv2
 import keras
 import numpy as np
 import numpy.typing as npt
+from joblib import cpu_count
 
 from darkroom.images import Images, Pixels
-from darkroom.train import draws
-
-if TYPE_CHECKING:
-    from darkroom.train.params import AugmentParams, TrainParams
+from darkroom.train import augmentation, draws, mixing
+from darkroom.train.params import AugmentParams, TrainParams
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 Batch = tuple[Pixels, Floats] | tuple[Pixels, Floats, Floats]
-"""x uint8 (n, height, width, channels), y float32 (n, k) and, where images weigh differently, weights float32 (n,)."""
+"""x uint8 (n, height, width, channels), y float32 (n, k); where images weigh differently, float32 (n,)."""
 
-_AHEAD = 4
-"""Batches made ahead of the one in use: enough to bridge a slow read, little enough to forget in memory."""
+AHEAD = 4
+"""Batches made ahead of the one in use: they bridge a slow read, and memory does not notice them."""
+
+_MOST_THREADS = 4  # one keeps up with a CPU's training step, four with a fast GPU's
 
 
 class Batches(keras.utils.PyDataset):
-    """A data set for ``fit``, ``evaluate`` and ``predict`` on every Keras backend, whose batches are made ahead by threads.
+    """A data set for ``fit``, ``evaluate`` and ``predict`` on every backend; threads make batches ahead.
 
-    Keras asks for one batch after the other; each answer starts the threads on the next ones, also across the end of an
-    epoch, where the enqueuer of Keras would stop. What a batch holds depends on its step alone, so threads change no bit.
+    Keras asks for one batch after the other; each answer sets the threads to work on the next ones, also
+    across the end of an epoch, where the workers of Keras itself would stop. What a batch holds depends on
+    its step alone: threads change no bit, and whatever Keras asks for twice it gets twice.
 
     Parameters
     ----------
@@ -40,12 +40,12 @@ class Batches(keras.utils.PyDataset):
         Returns the batch of a step; pure, and called from several threads.
     steps : int or None
         How many batches there are; None: as many as one asks for.
-    start : int
-        The step that ``batches[0]`` is.
     steps_per_epoch : int
         What ``fit`` must be given where ``steps`` is None.
+    start : int
+        The step that ``batches[0]`` is.
     workers : int
-        Threads.
+        Threads; 1 or more.
     """
 
     def __init__(
@@ -57,39 +57,49 @@ class Batches(keras.utils.PyDataset):
         workers: int = 1,
     ) -> None:
         super().__init__()
-        self.make = make
         self.steps_per_epoch = steps_per_epoch
+        self._make = make
         self._steps = steps
         self._start = start
         self._lock = threading.Lock()
         self._pending: dict[int, Future[Batch]] = {}
+        self._closed = False
+        # Threads of OpenCV's own would fight those of the training step over the cores.
         self._threads = ThreadPoolExecutor(workers, "batches", initializer=cv2.setNumThreads, initargs=(1,))
 
     @property
     def num_batches(self) -> int | None:
-        """How many batches there are; None: as many as one asks for, which Keras takes to run on across epochs."""
+        """How many batches there are; None: no end, which Keras reads as running on from epoch to epoch."""
         return self._steps
 
     def __getitem__(self, index: int) -> Batch:
-        """Return batch ``index``, counted from the start step, and set the threads to work on those after it."""
+        """Return batch ``index``, counted from the start, and set the threads to work on those after it."""
         if self._steps is not None and not 0 <= index < self._steps:
             raise IndexError(f"batch {index} of {self._steps}")
-        step = self._start + index
-        last = step + _AHEAD if self._steps is None else min(step + _AHEAD, self._start + self._steps - 1)
         with self._lock:
-            for stale in [number for number in self._pending if not step <= number <= last]:
-                self._pending.pop(stale).cancel()
-            for number in range(step, last + 1):
-                if number not in self._pending:
-                    self._pending[number] = self._threads.submit(self.make, number)
-            batch = self._pending.pop(step)
-        return batch.result()
+            if not self._closed:
+                self._look_ahead(index)
+            batch = self._pending.pop(index, None)
+        # Closed: TensorFlow's own prefetching may still ask for a batch that nobody will use.
+        return batch.result() if batch is not None else self._make(self._start + index)
+
+    def _look_ahead(self, index: int) -> None:
+        """Start what is missing of the batches ``index`` and after; forget others, where Keras began anew."""
+        end = index + 1 + AHEAD if self._steps is None else min(index + 1 + AHEAD, self._steps)
+        for stale in [number for number in self._pending if not index <= number < end]:
+            self._pending.pop(stale).cancel()
+        for number in range(index, end):
+            if number not in self._pending:
+                self._pending[number] = self._threads.submit(self._make, self._start + number)
 
     def close(self) -> None:
         """End the threads; what they were making is thrown away."""
+        with self._lock:
+            self._closed = True
+            self._pending.clear()
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def __enter__(self) -> Batches:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -105,12 +115,13 @@ def training_batches(
     train: TrainParams,
     start_epoch: int = 0,
     weights: Floats | None = None,
+    workers: int | None = None,
 ) -> Batches:
-    """Return endless batches of the training images, shuffled and augmented anew every pass.
+    """Return endless batches of the training images, in a new order and augmented anew every pass.
 
-    A pass takes every image once, in an order drawn from (seed, pass, image id); its last batch holds what is left over. An
-    epoch is ``steps_per_epoch`` batches: one pass unless ``train.steps_per_epoch`` says otherwise, and then passes run on
-    across epochs.
+    A pass takes every image once, in an order drawn from (seed, pass, image id); its last batch holds what is
+    left. An epoch is ``steps_per_epoch`` batches: one pass, unless ``train.steps_per_epoch`` says otherwise;
+    then passes run on across epochs, and images are augmented anew by pass.
 
     Parameters
     ----------
@@ -119,6 +130,7 @@ def training_batches(
         Positions of the training images in ``images.index``.
     targets : float32, (n, k)
     seed : int
+        >= 0.
     augment : AugmentParams
     train : TrainParams
         Of which ``batch_size`` and ``steps_per_epoch``.
@@ -126,44 +138,57 @@ def training_batches(
         Epochs already trained; a resumed run sees the batches that it would have seen.
     weights : float32, (n,), optional
         How much each image counts in the loss.
+    workers : int, optional
+        Threads; as many as there are processors, at most 4, if not given. The batches do not depend on it.
 
     Returns
     -------
     Batches
-        For ``fit(batches, steps_per_epoch=batches.steps_per_epoch)``.
+        For ``fit(batches, steps_per_epoch=batches.steps_per_epoch, shuffle=False)``: Keras warns that it
+        cannot shuffle what has no end. :meth:`Batches.close` it afterwards.
+
+    Raises
+    ------
+    UserError
+        ``augment`` changes colours that the images do not have.
     """
-    size = min(train.batch_size, len(rows))
+    augmentation.check(augment, images.shape[2])
+    size = train.batch_size
     per_pass = -(-len(rows) // size)
     steps_per_epoch = train.steps_per_epoch or per_pass
     keys = draws.image_keys(images.index["id"].iloc[rows])
+    values = targets if weights is None else np.column_stack([targets, weights])
+
+    @functools.lru_cache(maxsize=2)  # of this pass and the next
+    def order(turn: int) -> Rows:
+        return np.argsort(draws.uniform(seed, "order", turn, keys, 1)[:, 0], kind="stable")
 
     def make(step: int) -> Batch:
         turn, number = divmod(step, per_pass)
-        chosen = _order(seed, turn, keys)[number * size : (number + 1) * size]
-        x = images.take(rows[chosen])
-        return _batch(x, targets[chosen], None if weights is None else weights[chosen])
+        chosen = order(turn)[number * size : (number + 1) * size]
+        x = augmentation.augment(images.take(rows[chosen]), keys[chosen], seed, turn, augment)
+        x, y = mixing.mix(x, values[chosen], keys[chosen], seed, turn, augment)
+        return (x, y) if weights is None else (x, y[:, :-1], y[:, -1])
 
-    return Batches(make, None, steps_per_epoch, start_epoch * steps_per_epoch, _workers())
+    threads = workers or min(_MOST_THREADS, cast(int, cpu_count()))
+    return Batches(make, None, steps_per_epoch, start_epoch * steps_per_epoch, threads)
 
 
 def validation_batches(images: Images, rows: Rows, targets: Floats, batch_size: int) -> Batches:
-    """Return the images at ``rows`` in that order, once, ``batch_size`` at a time: uint8 pixels and float32 targets (n, k)."""
+    """Return the images at ``rows`` once, in that order, as they are.
+
+    Parameters
+    ----------
+    images : Images
+    rows : int64, (n,)
+    targets : float32, (n, k)
+    batch_size : int
+        Images in a batch; the last holds what is left.
+    """
     steps = -(-len(rows) // batch_size)
 
     def make(step: int) -> Batch:
         here = slice(step * batch_size, (step + 1) * batch_size)
-        return _batch(images.take(rows[here]), targets[here], None)
+        return images.take(rows[here]), targets[here]
 
     return Batches(make, steps, steps)
-
-
-def _batch(x: Pixels, y: Floats, weights: Floats | None) -> Batch:
-    return (x, y) if weights is None else (x, y, weights)
-
-
-def _order(seed: int, turn: int, keys: draws.Keys) -> Rows:
-    return np.argsort(draws.uniform(seed, "order", turn, keys, 1)[:, 0], kind="stable")
-
-
-def _workers() -> int:
-    return min(4, os.cpu_count() or 1)

@@ -1,4 +1,4 @@
-"""Random numbers as a pure function of what they are for: seed, pass over the images, image, and which draw it is."""
+"""Random numbers as a pure function of what they are for: seed, purpose, pass over the images, and image."""
 
 import hashlib
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ _GAMMA = 0x9E3779B97F4A7C15  # 2**64 divided by the golden ratio, made odd
 
 
 def image_keys(ids: Iterable[str]) -> Keys:
-    """Return a 64-bit key for each image id: the first 8 bytes of its BLAKE2b hash, whatever else is in the data set."""
+    """Return a 64-bit key for each id, the start of its BLAKE2b hash, whatever other images there are."""
     digests = b"".join(hashlib.blake2b(text.encode("utf-8"), digest_size=8).digest() for text in ids)
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
@@ -22,16 +22,17 @@ def image_keys(ids: Iterable[str]) -> Keys:
 def uniform(seed: int, purpose: str, turn: int | npt.ArrayLike, keys: Keys, count: int) -> Draws:
     """Return ``count`` draws an image, uniform in [0, 1).
 
-    Row ``i`` is the start of the SplitMix64 sequence (Steele, Lea and Flood, "Fast splittable pseudorandom number
-    generators", 2014) whose state is a hash of ``seed``, ``purpose``, ``turn`` and ``keys[i]``. A draw therefore does not
-    depend on which other images there are, on what is drawn before it, or on which thread asks.
+    Row ``i`` is the start of the SplitMix64 sequence (Steele, Lea and Flood, "Fast splittable pseudorandom
+    number generators", 2014) whose state is a hash of ``seed``, ``purpose``, ``turn`` and ``keys[i]``. A draw
+    therefore does not depend on which other images there are, on what was drawn before, or on which thread
+    asks.
 
     Parameters
     ----------
     seed : int
         Of the run, >= 0.
     purpose : str
-        Who draws, as ``"augment"``, so that two uses never see the same numbers.
+        Who draws, as ``"geometry"``, so that two uses never see the same numbers.
     turn : int or array of int, (n,)
         The pass over the images, for all images or for each.
     keys : uint64, (n,)
@@ -44,17 +45,21 @@ def uniform(seed: int, purpose: str, turn: int | npt.ArrayLike, keys: Keys, coun
     float64, (n, count)
         Multiples of 2**-53.
     """
-    state = _mix(
-        image_keys([f"{purpose} {seed}"]) + np.atleast_1d(np.asarray(turn, np.uint64)) * np.uint64(_GAMMA)
-    )
+    turns = np.atleast_1d(np.asarray(turn, np.uint64))
+    state = _mix(image_keys([f"{purpose} {seed}"]) + turns * np.uint64(_GAMMA))
     state = _mix(state ^ keys)
     steps = np.array([(number + 1) * _GAMMA & _MASK for number in range(count)], np.uint64)
     bits = _mix(state[:, None] + steps)
-    return (bits >> np.uint64(11)) * 2.0**-53
+    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def within(draws: Draws, limit: float) -> Draws:
+    """Return draws from [0, 1) spread over [-limit, limit)."""
+    return (2 * draws - 1) * limit
 
 
 def _mix(bits: Keys) -> Keys:
-    """Return the finalizer of SplitMix64 (Stafford's variant 13): every input bit flips every output bit half the time."""
+    """Return the finalizer of SplitMix64: any input bit flips each output bit half of the time."""
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return bits ^ (bits >> np.uint64(31))

@@ -1,0 +1,59 @@
+"""Each training image anew every pass: moved by one warp, then recoloured, by (seed, pass, image id)."""
+
+import numpy as np
+import numpy.typing as npt
+
+from darkroom import UserError
+from darkroom.images import Images, Pixels
+from darkroom.train import draws, geometry, photometry
+from darkroom.train.params import AugmentParams
+
+
+def augment(
+    pixels: Pixels, keys: draws.Keys, seed: int, turn: int | npt.ArrayLike, params: AugmentParams
+) -> Pixels:
+    """Return the images as pass ``turn`` shows them.
+
+    An image's result depends on its pixels, its key, the seed and the pass: not on the other images, their
+    order or number.
+
+    Parameters
+    ----------
+    pixels : uint8, (n, height, width, channels)
+        One channel is grey, three are red, green and blue. May be returned, or changed.
+    keys : uint64, (n,)
+        From :func:`darkroom.train.draws.image_keys`.
+    seed : int
+    turn : int or array of int, (n,)
+        The pass over the images, for all images or for each.
+    params : AugmentParams
+
+    Returns
+    -------
+    uint8, (n, height, width, channels)
+    """
+    height, width, channels = pixels.shape[1:]
+    placement = geometry.place(height, width, keys, seed, turn, params)
+    if placement is not None:
+        pixels = geometry.warp(pixels, placement.maps(height, width), params.fill)
+    tint = photometry.tint(channels, keys, seed, turn, params)
+    if tint is not None:
+        photometry.recolour(pixels, tint)
+    photometry.erase(pixels, keys, seed, turn, params)
+    return pixels
+
+
+def check(params: AugmentParams, channels: int) -> None:
+    """Raise a UserError where the params change colours that images of so many channels do not have."""
+    for name, value in (("saturation", params.saturation), ("hue", params.hue)):
+        if value and channels != 3:
+            raise UserError(
+                f"params.yaml: augment.{name}: got {value} for grayscale images, which have no colour; "
+                f"expected 0, or rgb for image.color"
+            )
+
+
+def examples(images: Images, row: int, seed: int, params: AugmentParams, n: int = 9) -> Pixels:
+    """Return the image at ``row`` as the first ``n`` passes show it: uint8 (n, height, width, channels)."""
+    key = draws.image_keys([images.index["id"].iloc[row]])
+    return augment(images.take([row] * n), np.repeat(key, n), seed, np.arange(n), params)
