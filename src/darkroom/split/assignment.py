@@ -1,0 +1,154 @@
+"""Assignment: which group goes to train, validation or test, drawn from the seed and the group's own name."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from darkroom import UserError
+
+Rows = npt.NDArray[np.int64]
+Draws = npt.NDArray[np.float64]
+
+PARTS = ("train", "validation", "test")
+TRAIN, VALIDATION, TEST = range(3)
+
+
+def draws(seed: int, names: Iterable[str]) -> Draws:
+    """Return one number in [0, 1) for each name, a pure function of ``seed`` and that name: float64, (names,).
+
+    Since no draw depends on another, an image that is added or taken away leaves all others their place in line.
+    """
+    digests = (hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest() for name in names)
+    return np.array([int.from_bytes(digest, "big") >> 11 for digest in digests], np.float64) / 2**53
+
+
+def quotas(count: int, fractions: Sequence[float] | Draws) -> Rows:
+    """Share ``count`` out by ``fractions`` with the largest-remainder method: int64, (parts,), together ``count``.
+
+    A part whose fraction is above 0 gets at least one as long as there are enough for all such parts.
+    """
+    shares = np.asarray(fractions, np.float64)
+    exact = np.round(count * shares / shares.sum(), 9)
+    whole = np.floor(exact).astype(np.int64)
+    missing = count - int(whole.sum())
+    whole[np.argsort(whole - exact, kind="stable")[:missing]] += 1
+    asked = shares > 0
+    if count >= asked.sum():
+        for part in np.flatnonzero(asked & (whole == 0)):
+            whole[np.argmax(whole)] -= 1
+            whole[part] = 1
+    return whole
+
+
+def assign(strata: Rows, groups: Rows, drawn: Draws, fractions: Sequence[float]) -> Rows:
+    """Assign each image to a part: int64, (images,), positions in :data:`PARTS`.
+
+    Each stratum is shared out by :func:`quotas`. Groups of several images come first, the larger ones before the
+    smaller: each goes where its draw falls if it fits there, else where what is missing of its strata is greatest.
+    Images that stand alone then fill up each part in the order of their draws, to the image.
+
+    Parameters
+    ----------
+    strata : int64, (images,)
+        The stratum of each image, from 0: its class, or 0 for all.
+    groups : int64, (images,)
+        The row of the first member of each image's group.
+    drawn : float64, (images,)
+        The draw of each image's group, in [0, 1).
+    fractions : three floats
+        The parts asked for, together 1.
+    """
+    totals = np.bincount(strata)
+    missing = np.array([quotas(total, fractions) for total in totals])
+    parts = np.full(len(strata), -1, np.int64)
+    for members in _large(groups, drawn):
+        here, counts = np.unique(strata[members], return_counts=True)
+        part = _by_draw(drawn[members[0]], fractions)
+        if (missing[here, part] < counts).any():
+            part = int(np.argmax((counts / totals[here]) @ missing[here]))
+        parts[members] = part
+        missing[here, part] -= counts
+    for stratum in range(len(totals)):
+        rows = np.flatnonzero((strata == stratum) & (parts < 0))
+        rows = rows[np.argsort(drawn[rows], kind="stable")]
+        if len(rows):
+            parts[rows] = np.repeat([TEST, VALIDATION, TRAIN], _fill(len(rows), missing[stratum])[::-1])
+    return parts
+
+
+def _large(groups: Rows, drawn: Draws) -> list[Rows]:
+    """Return the members of each group of several images, in the order in which they are placed.
+
+    Sizes count by powers of two, and within one by the draw: by exact size the seed would hardly matter.
+    """
+    order = np.argsort(groups, kind="stable")
+    bounds = np.flatnonzero(np.diff(groups[order])) + 1
+    several = [members for members in np.split(order, bounds) if len(members) > 1]
+    return sorted(several, key=lambda members: (-len(members).bit_length(), drawn[members[0]], members[0]))
+
+
+def _by_draw(draw: float, fractions: Sequence[float]) -> int:
+    # Low draws are test, as among single images: a group that falls apart tends to stay where it was.
+    if draw < fractions[TEST]:
+        return TEST
+    return VALIDATION if draw < fractions[TEST] + fractions[VALIDATION] else TRAIN
+
+
+def _fill(count: int, missing: Rows) -> Rows:
+    """Return how many of ``count`` single images go to each part, given what each still misses."""
+    room = np.maximum(missing, 0)
+    if room.sum() == count:
+        return room
+    # A group overshot one part's quota: the other parts bear it by their size.
+    return quotas(count, room) if room.sum() else np.array([count, 0, 0])
+
+
+def cover(
+    parts: Rows, classes: Rows, groups: Rows, drawn: Draws, asked: Sequence[int]
+) -> tuple[int, int] | None:
+    """Move the smallest groups that help until each class has an image in each part of ``asked``; in place.
+
+    Returns
+    -------
+    None, or the class and the part for which no group could be moved without leaving a class absent elsewhere.
+    """
+    table = np.zeros((int(classes.max()) + 1, len(PARTS)), np.int64)
+    np.add.at(table, (classes, parts), 1)
+    for kind, part in np.argwhere(table == 0):
+        if part not in asked or table[kind, part]:
+            continue
+        for first in _smallest(np.unique(groups[classes == kind]), groups, drawn):
+            members = np.flatnonzero(groups == first)
+            here, counts = np.unique(classes[members], return_counts=True)
+            if (table[here, parts[first]] > counts).all():
+                table[here, parts[first]] -= counts
+                table[here, part] += counts
+                parts[members] = part
+                break
+        else:
+            return int(kind), int(part)
+    return None
+
+
+def _smallest(firsts: Rows, groups: Rows, drawn: Draws) -> Rows:
+    sizes = np.bincount(groups)[firsts]
+    return firsts[np.lexsort((firsts, drawn[firsts], sizes))]
+
+
+def check_classes(classes: Rows, groups: Rows, names: Sequence[str], asked: Sequence[int]) -> None:
+    """Raise a UserError if a class has fewer groups than there are parts asked for."""
+    pairs = np.unique(np.stack([classes, groups]), axis=1)
+    counts = np.bincount(pairs[0], minlength=len(names))
+    images = np.bincount(classes, minlength=len(names))
+    for name, count, total in zip(names, counts, images, strict=True):
+        if count < len(asked):
+            held = (
+                f"{total} images in {count} groups that stay together" if count < total else f"{total} images"
+            )
+            raise UserError(
+                f"params.yaml: split.train, split.validation, split.test: class {name!r} has {held}; expected at least"
+                f" {len(asked)}, one for each of {', '.join(PARTS[part] for part in asked)}; bring more images, leave"
+                f" the class out (labels.skip), merge it (labels.map), or set a part to 0"
+            )

@@ -1,0 +1,58 @@
+"""Ready-made splits: what to keep of a split that came with the source, and what it leaks."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from darkroom.split.assignment import PARTS, TEST, TRAIN, VALIDATION
+
+Rows = npt.NDArray[np.int64]
+
+
+def kept(came: Sequence[str], groups: Rows, ready_made: str) -> Rows:
+    """Return the part in which each image stays, -1 where it is yet to be drawn: int64, (images,).
+
+    Parameters
+    ----------
+    came : texts, (images,)
+        What the source says: train, validation, test or nothing.
+    groups : int64, (images,)
+        The row of the first member of each image's group.
+    ready_made : str
+        ignore: nothing is kept. keep: what came as validation or test stays. repair: the same, but a group that
+        lies in more than one part goes to the training images whole.
+
+    Where both validation and test came, all other images are train; where one is missing, it is drawn from them.
+    """
+    if ready_made == "ignore":
+        return np.full(len(came), -1, np.int64)
+    numbers = {"": TRAIN, **{part: number for number, part in enumerate(PARTS)}}
+    parts = np.array([numbers[part] for part in came], np.int64)
+    if ready_made == "repair":
+        parts[straddling(parts, groups)] = TRAIN
+    if not {VALIDATION, TEST} <= set(parts.tolist()):
+        parts[parts == TRAIN] = -1
+    return parts
+
+
+def straddling(parts: Rows, groups: Rows) -> npt.NDArray[np.bool_]:
+    """Return which images belong to a group that lies in more than one part."""
+    pairs = np.unique(np.stack([groups, parts]), axis=1)
+    return (np.bincount(pairs[0], minlength=len(groups)) > 1)[groups]
+
+
+def rescaled(fractions: Sequence[float], parts: Rows) -> tuple[float, float, float]:
+    """Return the fractions for the images yet to be drawn: 0 for parts that came, the others scaled to 1."""
+    train, validation, test = (
+        0.0 if (parts == part).any() else fractions[part] for part in range(len(PARTS))
+    )
+    total = train + validation + test
+    return train / total, validation / total, test / total
+
+
+def leaked(parts: Rows, groups: Rows) -> int:
+    """Return how many validation and test images belong to a group with members in train."""
+    in_train = np.zeros(len(groups), bool)
+    in_train[groups[parts == TRAIN]] = True
+    return int((in_train[groups] & (parts != TRAIN)).sum())

@@ -1,0 +1,118 @@
+"""The split stage: groups found, images assigned, normalization fitted, all of it measured."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from darkroom import UserError, files
+from darkroom.images import Images
+from darkroom.split import assignment, balance, groups, normalization, ready_made
+from darkroom.split.assignment import PARTS, TEST, TRAIN
+from darkroom.split.params import NormalizeParams, SplitParams
+
+Rows = npt.NDArray[np.int64]
+
+
+def split(split: SplitParams, normalize: NormalizeParams, images: Path, out: Path) -> dict[str, Any]:
+    """Assign the images in folder ``images`` to parts and fit the normalization on train, into folder ``out``.
+
+    Returns
+    -------
+    dict
+        The metrics, flat: images in each part and groups, what leaks, and how close the result came to the request.
+
+    Raises
+    ------
+    UserError
+        There are no images or one class only, or a part asked for would lack a class, or there are no test images.
+    """
+    source = Images(images)
+    index = source.index
+    names = sorted(set(index["label"]))
+    check(index, names, images)
+    classes = np.searchsorted(names, index["label"]).astype(np.int64)
+    grouped = groups.group(index, split.near_duplicates, split.group_by)
+    parts, fractions = assign(split, index, names, classes, grouped)
+
+    files.empty_folder(out)
+    ids = index["id"].tolist()
+    rows = zip(ids, (PARTS[part] for part in parts), (ids[first] for first in grouped), strict=True)
+    files.write_csv(out / "split.csv", ("id", "split", "group"), rows)
+    statistics = normalization.fit(normalize.method, source, np.flatnonzero(parts == TRAIN))
+    with files.whole(out / "normalization.npz") as part:
+        np.savez(part, method=np.array(normalize.method), **statistics)  # type: ignore[arg-type]
+    return balance.measure(parts, classes, grouped, fractions)
+
+
+def check(index: pd.DataFrame, names: list[str], images: Path) -> None:
+    """Raise a UserError if there is nothing to split, or nothing to tell apart."""
+    if not len(index):
+        raise UserError(f"{images / 'index.csv'}: no labelled images; check source and labels in params.yaml")
+    if len(names) == 1:
+        raise UserError(
+            f"{images / 'index.csv'}: all {len(index)} images have the label {names[0]!r}; expected two classes or"
+            f" more; check labels.kind, labels.depth, labels.pattern, labels.map and labels.skip in params.yaml"
+        )
+
+
+def assign(
+    params: SplitParams, index: pd.DataFrame, names: list[str], classes: Rows, grouped: Rows
+) -> tuple[Rows, tuple[float, float, float]]:
+    """Return the part of each image, and the fractions asked of those that were drawn."""
+    parts = ready_made.kept(index["split"].tolist(), grouped, params.ready_made)
+    if params.test == 0 and not (parts == TEST).any():
+        raise UserError(
+            "params.yaml: split.test: got 0.0, and the source brings no test images of its own (or"
+            " split.ready_made leaves them out); expected more than 0, or nothing could be measured"
+        )
+    free = np.flatnonzero(parts < 0)
+    fractions = ready_made.rescaled(params.fractions, parts)
+    if len(free):
+        parts[free] = draw(params, index, names, classes[free], grouped, free, fractions)
+    check_train(parts, classes, names, params)
+    return parts, fractions
+
+
+def draw(
+    params: SplitParams,
+    index: pd.DataFrame,
+    names: list[str],
+    classes: Rows,
+    grouped: Rows,
+    free: Rows,
+    fractions: tuple[float, float, float],
+) -> Rows:
+    """Return the parts drawn for the images at rows ``free``."""
+    asked = [part for part in range(len(PARTS)) if fractions[part] > 0]
+    # Rows of the whole index become positions among the free images, each group named by its first free member.
+    _, first, inverse = np.unique(grouped[free], return_index=True, return_inverse=True)
+    among = first[inverse].astype(np.int64)
+    drawn = assignment.draws(params.seed, index["id"].iloc[grouped[free]])
+    if not params.stratified:
+        return assignment.assign(np.zeros_like(classes), among, drawn, fractions)
+    assignment.check_classes(classes, among, names, asked)
+    parts = assignment.assign(classes, among, drawn, fractions)
+    stuck = assignment.cover(parts, classes, among, drawn, asked)
+    if stuck is not None:
+        raise UserError(
+            f"params.yaml: split.group_by, split.near_duplicates: the groups that stay together leave class"
+            f" {names[stuck[0]]!r} without an image in {PARTS[stuck[1]]}; bring more images, make the groups smaller,"
+            f" or set split.{PARTS[stuck[1]]} to 0"
+        )
+    return parts
+
+
+def check_train(parts: Rows, classes: Rows, names: list[str], params: SplitParams) -> None:
+    """Raise a UserError if a class is absent from train: the model could never name it."""
+    absent = sorted(set(range(len(names))) - set(classes[parts == TRAIN].tolist()))
+    if absent:
+        cause = f"got {params.ready_made!r}" if params.stratified else "got stratified: false"
+        key = "split.ready_made" if params.stratified else "split.stratified"
+        remedy = "ignore" if params.stratified else "true"
+        raise UserError(
+            f"params.yaml: {key}: {cause}, which leaves class {names[absent[0]]!r} without a training image; set"
+            f" {key} to {remedy}, or leave the class out (labels.skip)"
+        )
