@@ -1,0 +1,105 @@
+"""The trained model, loaded on the backend and the threads it was trained with: pixels in, probabilities out."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from darkroom import UserError, files
+from darkroom.images import Pixels
+
+Probabilities = npt.NDArray[np.float32]
+
+
+class Classifier:
+    """A model of ``models/``, ready to predict.
+
+    Importing Keras takes seconds, and the backend can be chosen only once in a process: nothing is imported before an
+    object of this class is made.
+
+    Parameters
+    ----------
+    models : Path
+        The folder with ``model.keras`` and ``model.json``.
+    batch_size : int
+        Images in a step.
+
+    Attributes
+    ----------
+    classes : list of str
+        In the order of the columns of :meth:`probabilities`.
+    shape : (height, width, channels)
+        Of the images it takes.
+
+    Raises
+    ------
+    UserError
+        One of the two files is missing.
+    """
+
+    def __init__(self, models: Path, batch_size: int) -> None:
+        for name in ("model.json", "model.keras"):
+            if not (models / name).is_file():
+                raise UserError(f"{models / name}: no such file; `dvc repro train` makes it")
+        self.description = files.read_json(models / "model.json")
+        self.classes: list[str] = self.description["classes"]
+        self.shape: tuple[int, int, int] = tuple(self.description["shape"])  # type: ignore[assignment]
+        self.batch_size = batch_size
+        self._model = _load(models / "model.keras", self.description)
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """Return the probability of each class: float32, (images, classes), rows that sum to 1.
+
+        Parameters
+        ----------
+        pixels : uint8, (images, height, width, channels)
+        """
+        if not len(pixels):
+            return np.empty((0, len(self.classes)), np.float32)
+        steps = range(0, len(pixels), self.batch_size)
+        outputs = [self._model.predict_on_batch(pixels[start : start + self.batch_size]) for start in steps]
+        output = np.concatenate([np.asarray(output, np.float32) for output in outputs])
+        if output.shape[1] == 1:  # one sigmoid unit: the probability of the second class
+            output = np.hstack([1 - output, output])
+        return output / output.sum(axis=1, keepdims=True)
+
+
+def _load(path: Path, description: dict[str, Any]) -> Any:
+    backend: str = description["backend"]
+    os.environ["KERAS_BACKEND"] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    prepare = {"tensorflow": _prepare_tensorflow, "torch": _prepare_torch, "jax": _prepare_jax}
+    prepare[backend](description["threads"], description["deterministic"])
+    import keras
+
+    if keras.backend.backend() != backend:
+        raise RuntimeError(
+            f"Keras already runs on {keras.backend.backend()}; {path} was trained on {backend}"
+        )
+    return keras.models.load_model(path, compile=False)
+
+
+def _prepare_tensorflow(threads: int, deterministic: bool) -> None:
+    import tensorflow as tf
+
+    if tf.config.threading.get_intra_op_parallelism_threads() != threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def _prepare_torch(threads: int, deterministic: bool) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+
+
+def _prepare_jax(threads: int, deterministic: bool) -> None:
+    # JAX has no number of threads: its results do not depend on one.
+    if deterministic:
+        os.environ["XLA_FLAGS"] = (
+            f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true".strip()
+        )

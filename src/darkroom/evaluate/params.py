@@ -1,0 +1,25 @@
+"""The section `evaluate` of params.yaml."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from darkroom.params import Section
+
+
+class EvaluateParams(Section):
+    """How the model is measured.
+
+    Attributes
+    ----------
+    batch_size : int
+        Images in a step.
+    calibration_bins : int
+        Equal steps of confidence in the reliability curve and the calibration error.
+    attention : int
+        The most confident mistakes that get an occlusion map.
+    """
+
+    batch_size: Annotated[int, Field(ge=1)]
+    calibration_bins: Annotated[int, Field(ge=2, le=100)]
+    attention: Annotated[int, Field(ge=0, le=100)]

@@ -1,0 +1,106 @@
+"""Figures of merit of a classifier on test images, as flat scalars."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import binomtest
+from sklearn import metrics as sk
+
+from darkroom.evaluate.classifier import Probabilities
+
+Classes = npt.NDArray[np.int64]
+
+
+def overall(actual: Classes, probabilities: Probabilities) -> dict[str, float]:
+    """Return the figures of all test images together.
+
+    The macro averages (``precision``, ``recall``, ``f1``, ``roc_auc``, ``average_precision``) count every class that
+    occurs in ``actual`` once. With two classes ``roc_auc`` and ``average_precision`` are those of the second class. A
+    figure that these images leave undefined is nan.
+
+    Parameters
+    ----------
+    actual : int64, (images,)
+        The true classes, as positions in the list of classes.
+    probabilities : float32, (images, classes)
+    """
+    count = probabilities.shape[1]
+    predicted = probabilities.argmax(axis=1)
+    present = np.unique(actual)
+    low, high = wilson(int((actual == predicted).sum()), len(actual))
+    precision, recall, f1, _ = sk.precision_recall_fscore_support(
+        actual, predicted, labels=present, average="macro", zero_division=0
+    )
+    scores = {
+        "accuracy": float(sk.accuracy_score(actual, predicted)),
+        "accuracy_low": low,
+        "accuracy_high": high,
+        # float32 probabilities: scikit-learn then clips at 1.2e-7, as Keras does at 1e-7 for the loss of training
+        "loss": float(sk.log_loss(actual, probabilities, labels=np.arange(count))),
+        "precision": float(precision),
+        "recall": float(recall),
+        "f1": float(f1),
+        "roc_auc": _macro(sk.roc_auc_score, actual, probabilities),
+        "average_precision": _macro(sk.average_precision_score, actual, probabilities),
+        "balanced_accuracy": float(recall),  # its definition: the mean recall of the classes that occur
+        "cohen_kappa": _kappa(actual, predicted),
+        "matthews": float(sk.matthews_corrcoef(actual, predicted)),
+    }
+    for k in (2, 3):
+        if count > k:
+            top = sk.top_k_accuracy_score(actual, probabilities, k=k, labels=np.arange(count))
+            scores[f"top_{k}"] = float(top)
+    return scores
+
+
+def by_class(actual: Classes, probabilities: Probabilities, classes: Sequence[str]) -> dict[str, float]:
+    """Return ``precision_<class>``, ``recall_<class>``, ``f1_<class>``, both areas and ``support_<class>`` of each class.
+
+    A class that does not occur in ``actual`` has a support of 0 and no other figure; one that is never predicted has
+    a precision of 0, as scikit-learn's ``zero_division=0`` has it.
+    """
+    columns = np.arange(len(classes))
+    figures = sk.precision_recall_fscore_support(
+        actual, probabilities.argmax(axis=1), labels=columns, zero_division=0
+    )
+    scores: dict[str, float] = {}
+    for column, name in enumerate(classes):
+        precision, recall, f1, support = (float(figure[column]) for figure in figures)
+        if support:
+            scores |= {f"precision_{name}": precision, f"recall_{name}": recall, f"f1_{name}": f1}
+            scores |= {
+                f"roc_auc_{name}": _area(sk.roc_auc_score, actual == column, probabilities[:, column]),
+                f"average_precision_{name}": _area(
+                    sk.average_precision_score, actual == column, probabilities[:, column]
+                ),
+            }
+        scores[f"support_{name}"] = int(support)
+    return scores
+
+
+def wilson(right: int, images: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share by Wilson's score method (E. B. Wilson, 1927; no continuity correction)."""
+    interval = binomtest(right, images).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def _macro(area: sk.roc_auc_score, actual: Classes, probabilities: Probabilities) -> float:
+    """Return the mean area over the classes that occur, each against the rest; of the second class where there are two."""
+    if probabilities.shape[1] == 2:
+        return _area(area, actual == 1, probabilities[:, 1])
+    return float(
+        np.mean([_area(area, actual == column, probabilities[:, column]) for column in np.unique(actual)])
+    )
+
+
+def _area(area: sk.roc_auc_score, positive: npt.NDArray[np.bool_], score: npt.NDArray[np.float32]) -> float:
+    """Return an area under a curve, nan unless there are both positives and negatives."""
+    return float(area(positive, score)) if 0 < positive.sum() < len(positive) else float("nan")
+
+
+def _kappa(actual: Classes, predicted: Classes) -> float:
+    """Return Cohen's kappa, nan where actual and predicted hold one and the same class alone (0 / 0)."""
+    if len(np.union1d(actual, predicted)) == 1:
+        return float("nan")
+    return float(sk.cohen_kappa_score(actual, predicted))
