@@ -18,16 +18,16 @@ HEAD = 512
 """Bytes from the start of a file that tell what it is: one tar header."""
 
 _MAGIC = {b"PK": ".zip", b"\x1f\x8b": ".tar.gz", b"BZh": ".tar.bz2", b"\xfd7zXZ\x00": ".tar.xz"}
-_OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {
-    ".tar.gz": lambda path: gzip.open(path),
-    ".tar.bz2": lambda path: bz2.open(path),
-    ".tar.xz": lambda path: lzma.open(path),
+_UNPACKERS: dict[str, Callable[[Path], IO[bytes]]] = {
+    ".tar.gz": gzip.GzipFile,  # type: ignore[dict-item]
+    ".tar.bz2": bz2.BZ2File,
+    ".tar.xz": lzma.LZMAFile,
 }
 _MOST_EXPANSION = 200  # of a photo archive; beyond that it is a bomb, which decode knows how to meet
 
 
 def suffix_of(head: bytes) -> str | None:
-    """Return the suffix that fits a file starting with ``head`` (:data:`HEAD` bytes), or None if it is no archive."""
+    """Return the suffix for a file that starts with ``head`` (:data:`HEAD` bytes); None if it is no archive."""
     for magic, suffix in _MAGIC.items():
         if head.startswith(magic):
             return suffix
@@ -39,7 +39,7 @@ def suffix_of(head: bytes) -> str | None:
 
 
 def is_html(head: bytes) -> bool:
-    """Return whether ``head`` begins a web page: what servers send in place of a file they want a login for."""
+    """Return whether ``head`` begins a web page: what servers send in place of a file that needs a login."""
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     return start.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<!--")) or (
         start.startswith(b"<?xml") and b"<html" in start
@@ -62,7 +62,7 @@ def check_whole(path: Path) -> None:
         elif suffix == ".tar":
             _check_tar(path)
         elif suffix is not None:
-            _unpack_to_nowhere(path, _OPENERS[suffix])
+            _unpack_to_nowhere(path, _UNPACKERS[suffix])
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
         raise ValueError(str(error) or type(error).__name__) from None
 
@@ -76,15 +76,15 @@ def _check_tar(path: Path) -> None:
                 raise ValueError(f"{info.name}: breaks off")
 
 
-def _unpack_to_nowhere(path: Path, opener: Callable[[Path], IO[bytes]]) -> None:
+def _unpack_to_nowhere(path: Path, unpacker: Callable[[Path], IO[bytes]]) -> None:
     most = path.stat().st_size * _MOST_EXPANSION
-    with opener(path) as file:
+    with unpacker(path) as file:
         while file.tell() < most and file.read(1 << 20):
             pass
 
 
 def name_for(name: str, head: bytes, taken: Collection[str]) -> str:
-    """Return ``name`` made fit for an archive in data/raw: plain characters, a suffix that tells, unlike any ``taken``."""
+    """Return ``name`` made fit for data/raw: plain characters, a suffix that tells, unlike any ``taken``."""
     name = re.sub(r"[^\w.+@() -]", "_", name).lstrip(". ")[-120:] or "archive"
     suffix = suffix_of(head)
     if not name.lower().endswith(SUFFIXES) and suffix is not None:

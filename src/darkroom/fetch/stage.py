@@ -4,8 +4,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from darkroom import UserError, files
-from darkroom.fetch import packing
+from darkroom import files
+from darkroom.fetch import packing, partial
 from darkroom.fetch.params import SourceParams
 
 
@@ -15,11 +15,12 @@ def fetch(source: SourceParams, inbox: Path, raw: Path) -> dict[str, object]:
     Parameters
     ----------
     source : SourceParams
+        The section of params.yaml.
     inbox : Path
         The folder in which the user puts images; the tracked place for local sources.
     raw : Path
-        Emptied, then filled: the archives, never unpacked, and ``source.json`` with each one's name, where it came
-        from, bytes and sha256.
+        Emptied, then filled: the archives, never unpacked, and ``source.json`` with each one's name, where it
+        came from, bytes and sha256.
 
     Returns
     -------
@@ -45,7 +46,16 @@ def _bring(source: SourceParams, inbox: Path, raw: Path) -> list[tuple[Path, str
         from darkroom.fetch.local import fetch_local
 
         return fetch_local(_listed(source.path), inbox, raw)
-    raise UserError(f"params.yaml: source.kind: {source.kind} is not there yet")
+    from darkroom.fetch import http, transfer
+
+    return http.fetch_http(
+        _listed(source.urls),
+        _listed(source.sha256),
+        source.max_bytes,
+        raw,
+        partial.folder(),
+        transfer.Patience(),
+    )
 
 
 def _bundled(source: SourceParams, raw: Path) -> tuple[Path, str]:

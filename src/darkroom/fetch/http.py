@@ -1,0 +1,163 @@
+"""Archives from http and https servers: retried, resumed after a kill, checked, and never half taken for whole."""
+
+import errno
+import hashlib
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import requests
+
+from darkroom import UserError
+from darkroom.fetch import addresses, archives, partial
+from darkroom.fetch.partial import Partial
+from darkroom.fetch.transfer import Interrupted, Patience, Transfer
+
+_PROGRESS = 1 << 20  # bytes after which a transfer that broke off counts as the first again
+
+
+def fetch_http(
+    urls: list[str],
+    sha256: list[str],
+    max_bytes: int,
+    raw: Path,
+    partials: Path,
+    patience: Patience,
+) -> list[tuple[Path, str]]:
+    """Download each of ``urls`` into ``raw``; return each archive and its address, as params.yaml has it.
+
+    Parameters
+    ----------
+    urls : list of str
+    sha256 : list of str
+        The expected digest of each, in hexadecimal; or none at all.
+    max_bytes : int
+        The largest file taken, bytes each.
+    raw : Path
+        The folder to fill.
+    partials : Path
+        Where downloads on their way are kept, see :func:`darkroom.fetch.partial.folder`.
+    patience : Patience
+        How often and how long to wait.
+
+    Raises
+    ------
+    UserError
+        An address is wrong, its server refuses or fails, or what it sends is not the archive that was asked for.
+    """
+    _check(urls, sha256)
+    wanted = [(url, sha256[number].lower() if sha256 else "") for number, url in enumerate(urls)]
+    with ExitStack() as claims, _writing():
+        # Claimed in one order: two runs that list the same files otherwise cannot wait for each other for ever.
+        places = {one: claims.enter_context(partial.claimed(partials, *one)) for one in sorted(set(wanted))}
+        with requests.Session() as session:
+            for one, place in places.items():
+                _download(session, Partial(place), *one, max_bytes, patience)
+        fetched: list[tuple[Path, str]] = []
+        for one in wanted:
+            part = Partial(places[one]).path
+            with part.open("rb") as file:
+                head = file.read(archives.HEAD)
+            taken = [archive.name for archive, _ in fetched]
+            target = raw / archives.name_for(addresses.file_name(one[0]), head, taken)
+            partial.deliver(part, target)
+            fetched.append((target, addresses.redacted(one[0])))
+        partial.clean(partials, list(places.values()))
+    return fetched
+
+
+def _check(urls: list[str], sha256: list[str]) -> None:
+    if not urls:
+        raise UserError("params.yaml: source.urls: got []; source.kind http needs at least one address")
+    if sha256 and len(sha256) != len(urls):
+        raise UserError(
+            f"params.yaml: source.sha256: {len(sha256)} digests for {len(urls)} urls; expected one for each, in their "
+            "order, or []"
+        )
+    for url in urls:
+        addresses.check(url)
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Turn a disk that is full, or closed to us, into the user's business; what is here of a download stays."""
+    try:
+        yield
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        cure = (
+            "free some space and run again"
+            if error.errno in (errno.ENOSPC, errno.EDQUOT)
+            else "mend that and run again"
+        )
+        raise UserError(
+            f"source.urls: {where}cannot write: {error.strerror or error}; {cure}: the download goes on where it stopped"
+        ) from None
+
+
+def _download(
+    session: requests.Session, part: Partial, url: str, digest: str, max_bytes: int, patience: Patience
+) -> None:
+    """Fill ``part``, in as many transfers as it takes and ``patience`` allows."""
+    transfer = Transfer(url, bool(digest), max_bytes, patience)
+    if part.finished:
+        return
+    said = f", going on after {part.size:,} bytes" if part.size else ""
+    print(f"downloading {transfer.shown}{said}", file=sys.stderr)
+    failures = 0
+    while True:
+        before = part.size
+        try:
+            transfer.run(session, part)
+            _verify(part, transfer.shown, digest)
+            return
+        except Interrupted as failure:
+            if part.size - before >= _PROGRESS:
+                failures = 0
+            if failures == len(patience.pauses) or failure.wait > patience.longest:
+                asked = f" (it asks to wait {failure.wait:.0f} s)" if failure.wait > patience.longest else ""
+                raise UserError(
+                    f"source.urls: {transfer.shown}: {failure}{asked}; gave up after {failures + 1} attempts; "
+                    f"{part.size:,} bytes are kept, the next run goes on from there"
+                ) from None
+            pause = max(patience.pauses[failures], failure.wait)
+            failures += 1
+            print(f"{transfer.shown}: {failure}; trying again in {pause:g} s", file=sys.stderr)
+            time.sleep(pause)
+
+
+def _verify(part: Partial, shown: str, digest: str) -> None:
+    """Mark ``part`` finished if it is what was asked for; else drop it.
+
+    Raises
+    ------
+    Interrupted
+        It is not, but was joined from several transfers: perhaps of several versions, so one more is worth it.
+    UserError
+        It is not.
+    """
+    problem = _problem(part.path, digest)
+    if problem is None:
+        part.finish()
+        return
+    joined, size = part.joined, part.size
+    part.restart()
+    if joined:
+        raise Interrupted(f"{problem}; it was put together from several transfers, so it is fetched anew")
+    raise UserError(f"source.urls: {shown}: {problem}; {size:,} bytes came, none are kept")
+
+
+def _problem(path: Path, digest: str) -> str | None:
+    if digest:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found == digest:
+            return None
+        return f"wrong checksum: source.sha256 says {digest}, the file has {found}; check both with the file's publisher"
+    try:
+        archives.check_whole(path)
+    except ValueError as error:
+        return f"the archive is not whole ({error})"
+    return None

@@ -1,0 +1,131 @@
+"""A download on its way: its bytes so far and what they belong to, kept where a killed run's successor finds them."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from darkroom import files
+
+_FORGOTTEN = (
+    30 * 24 * 3600
+)  # seconds after which an unfinished download that nobody asked for again is removed
+
+
+def folder() -> Path:
+    """Return the folder for downloads on their way: one that Git ignores and DVC leaves alone.
+
+    DVC empties data/raw before each run, and runs some experiments in a checkout that it throws away; ``DVC_ROOT`` names
+    the project's own root even there.
+    """
+    return Path(os.environ.get("DVC_ROOT") or Path.cwd()) / ".dvc" / "tmp" / "darkroom" / "fetch"
+
+
+@contextlib.contextmanager
+def claimed(root: Path, *identity: object) -> Iterator[Path]:
+    """Give the folder below ``root`` of the download ``identity``, to one process at a time; others wait.
+
+    A killed ``dvc repro`` can leave its stage running beside the next one. The lock is the kernel's: it goes with the
+    process that holds it, however that ends.
+    """
+    key = hashlib.sha256(repr(identity).encode()).hexdigest()[:24]
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / f"{key}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another run is downloading the same source; waiting for it", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        place = root / key
+        place.mkdir(exist_ok=True)
+        os.utime(place)
+        yield place
+
+
+def deliver(part: Path, target: Path) -> None:
+    """Put the finished ``part`` at ``target`` too, whole or not at all; ``part`` stays until all is delivered."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(part, target)  # both on one disk, nearly always: no second copy
+    except OSError:
+        with files.whole(target) as copy:
+            shutil.copyfile(part, copy)
+
+
+def clean(root: Path, done: list[Path]) -> None:
+    """Remove the folders ``done`` and what was forgotten long ago; a lock stays, being nothing but a name."""
+    oldest = time.time() - _FORGOTTEN
+    for place in root.iterdir():
+        if place in done or (place.is_dir() and place.stat().st_mtime < oldest):
+            shutil.rmtree(place, ignore_errors=True)
+
+
+class Partial:
+    """The bytes so far of one address (``part``) and a note of which version of the file they belong to.
+
+    Parameters
+    ----------
+    place : Path
+        A folder of its own, from :func:`claimed`.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self.path = place / "part"
+        self._note = place / "note.json"
+        try:
+            self.note: dict[str, Any] = files.read_json(self._note)
+        except (
+            OSError,
+            ValueError,
+        ):  # none yet, or damaged: nothing on disk can be trusted to belong together
+            self.restart()
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return self.path.stat().st_size
+
+    @property
+    def validator(self) -> str | None:
+        """What the server called this version of the file: a strong ETag, or the date of its last change."""
+        return self.note.get("validator")
+
+    @property
+    def total(self) -> int | None:
+        """Bytes of the whole file, if the server said."""
+        return self.note.get("total")
+
+    @property
+    def finished(self) -> bool:
+        """Whether the whole file is here, checked."""
+        return bool(self.note.get("finished"))
+
+    @property
+    def joined(self) -> bool:
+        """Whether the bytes come from more than one transfer."""
+        return bool(self.note.get("joined"))
+
+    def restart(self, validator: str | None = None, total: int | None = None) -> None:
+        """Drop the bytes so far and note what the next ones belong to."""
+        self.path.write_bytes(b"")  # first, so that no note ever stands beside another version's bytes
+        self._write({"validator": validator, "total": total})
+
+    def join(self) -> None:
+        """Note that another transfer goes on where an earlier one stopped."""
+        self._write(self.note | {"joined": True})
+
+    def finish(self) -> None:
+        """Sync the file to disk and note that it is whole."""
+        with self.path.open("rb") as file:
+            os.fsync(file.fileno())
+        self._write(self.note | {"finished": True})
+
+    def _write(self, note: dict[str, Any]) -> None:
+        self.note = note
+        files.write_json(self._note, note)
