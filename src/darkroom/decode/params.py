@@ -1,0 +1,76 @@
+"""The `labels`, `image` and `decode` sections of params.yaml: how files become labels and pixels."""
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from darkroom.params import Section
+
+
+def _text(value: Any) -> Any:
+    # YAML reads a bare 0 as a number and would drop the zeros of 007: labels are text, so quotes are asked for.
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"a label as text, in quotes where YAML would read something else: '{value}'")
+    return value
+
+
+Label = Annotated[str, BeforeValidator(_text)]
+Name = Annotated[str, Field(min_length=1)]
+Side = Annotated[int, Field(ge=1, le=4096)]
+
+
+class LabelsParams(Section):
+    """How a file's label is read; see docs/labels.md for an example of each kind."""
+
+    kind: Literal["folder", "filename", "csv"]
+    depth: Annotated[int, Field(ge=1)]
+    pattern: str
+    file: Name | None
+    path_column: Name
+    label_column: Name
+    split_column: Name | None
+    map: dict[Label, Label]
+    skip: list[Label]
+
+    @field_validator("pattern")
+    @classmethod
+    def _has_a_group_named_label(cls, pattern: str) -> str:
+        try:
+            groups = re.compile(pattern).groupindex
+        except (re.error, OverflowError, RecursionError) as error:
+            raise ValueError(f"a regular expression; this does not compile: {error}") from None
+        if "label" not in groups:
+            raise ValueError(r"a regular expression with a group named label, as '^(?P<label>[^.\d]+)[.\d]'")
+        return pattern
+
+    @model_validator(mode="after")
+    def _csv_names_its_file(self) -> Self:
+        if self.kind == "csv" and self.file is None:
+            raise ValueError("labels.file, the table's name, where labels.kind is csv")
+        return self
+
+
+class ImageParams(Section):
+    """What every picture is turned into; see docs/pixels.md."""
+
+    size: Side | Annotated[list[Side], Field(min_length=2, max_length=2)]
+    color: Literal["grayscale", "rgb"]
+    resize: Literal["squash", "fit", "crop"]
+    interpolation: Literal["auto", "area", "linear", "cubic", "nearest"]
+    steps: list[Literal["equalize", "clahe", "otsu", "blur", "median", "canny", "invert", "trim"]]
+
+
+class DecodeParams(Section):
+    """How the work is spread, what limits hold, and how the pixels are stored."""
+
+    format: Literal["npz", "csv"]
+    workers: Annotated[int, Field(ge=1, le=1024)]
+    backend: Literal["threading", "loky", "dask", "ray"]
+    shard_images: Annotated[int, Field(ge=1, le=1_000_000)]
+    reduced: bool
+    max_pixels: Annotated[int, Field(ge=1)]
+    max_bytes: Annotated[int, Field(ge=1)]
+    min_side: Annotated[int, Field(ge=1)]
+    max_rejected: Annotated[float, Field(ge=0, le=1)]
+    label_conflicts: Literal["reject", "keep"]
