@@ -77,7 +77,8 @@ def place(
         shear=np.radians(draws.within(u[:, 3], params.shear)),
         zoom=least + u[:, 4] * (most - least),
         shift=draws.within(u[:, 5:7], params.shift) * sides,
-        offset=draws.within(u[:, 7:9], (1 - params.crop) / 2) * sides,
+        offset=draws.within(u[:, 7:9], (1 - params.crop) / 2)
+        * (sides - 1),  # never beyond the outermost pixels
         crop=params.crop,
     )
 

@@ -1,0 +1,81 @@
+"""Prove that draws are uniform, independent of each other, and the same for ever."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy import stats
+
+from darkroom.train.draws import image_keys, uniform, within
+
+NUMBER = 50_000
+
+
+@pytest.fixture(scope="module")
+def keys() -> npt.NDArray[np.uint64]:
+    return image_keys(f"train/cat.{number}.jpg" for number in range(NUMBER))
+
+
+def test_draws_never_change() -> None:
+    """Were they to change, no result of an older release could be had again."""
+    drawn = uniform(0, "geometry", 3, image_keys(["train/cat.0.jpg", "café.png"]), 2)
+
+    assert drawn.tolist() == [
+        [0.9323066185363922, 0.9632731410309221],
+        [0.4546740305368163, 0.7328735394755391],
+    ]
+
+
+def test_draws_are_uniform_in_every_place(keys: npt.NDArray[np.uint64]) -> None:
+    drawn = uniform(0, "geometry", 0, keys, 8)
+
+    assert drawn.min() >= 0
+    assert drawn.max() < 1
+    for column in drawn.T:
+        assert stats.kstest(column, "uniform").pvalue > 1e-4
+
+
+def test_draws_of_one_image_do_not_foretell_each_other(keys: npt.NDArray[np.uint64]) -> None:
+    drawn = uniform(0, "geometry", 0, keys, 8)
+
+    assert np.abs(np.corrcoef(drawn.T) - np.eye(8)).max() < 5 / np.sqrt(NUMBER)
+
+
+@pytest.mark.parametrize(
+    ("seed", "purpose", "turn"),
+    [(1, "geometry", 0), (0, "erase", 0), (0, "geometry", 1), (2**80, "geometry", 0)],
+    ids=["seed", "purpose", "pass", "great seed"],
+)
+def test_what_differs_draws_independently(
+    keys: npt.NDArray[np.uint64], seed: int, purpose: str, turn: int
+) -> None:
+    one = uniform(0, "geometry", 0, keys, 1)[:, 0]
+    other = uniform(seed, purpose, turn, keys, 1)[:, 0]
+
+    cells, *_ = np.histogram2d(one, other, bins=16, range=[[0, 1], [0, 1]])
+    assert stats.chisquare(cells.ravel()).pvalue > 1e-4
+
+
+def test_consecutive_passes_of_one_image_look_random() -> None:
+    drawn = uniform(0, "geometry", np.arange(NUMBER), image_keys(["a"] * NUMBER), 1)[:, 0]
+
+    cells, *_ = np.histogram2d(drawn[:-1], drawn[1:], bins=16, range=[[0, 1], [0, 1]])
+    assert stats.chisquare(cells.ravel()).pvalue > 1e-4
+
+
+def test_a_pass_for_all_is_the_pass_for_each(keys: npt.NDArray[np.uint64]) -> None:
+    some = keys[:5]
+
+    assert np.array_equal(uniform(3, "erase", 7, some, 4), uniform(3, "erase", np.full(5, 7), some, 4))
+
+
+def test_fewer_draws_are_the_first_of_more(keys: npt.NDArray[np.uint64]) -> None:
+    assert np.array_equal(uniform(0, "a", 0, keys[:9], 3), uniform(0, "a", 0, keys[:9], 5)[:, :3])
+
+
+def test_keys_depend_on_the_id_alone() -> None:
+    assert image_keys(["b", "a"])[1] == image_keys(["a"])[0]
+    assert len(np.unique(image_keys(map(str, range(NUMBER))))) == NUMBER
+
+
+def test_within_spreads_draws_about_zero() -> None:
+    assert within(np.array([0, 0.5, 0.75]), 8).tolist() == [-8, 0, 4]
