@@ -4,8 +4,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-# The code beside this file comes first: `dvc exp run --temp` and `--queue` run in a checkout of their own, where an
-# installed `darkroom` would be the code of another revision.
+# The code beside this file comes first: `dvc exp run --temp` and `--queue` run in a checkout of their own, where
+# an installed `darkroom` would be the code of another revision.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from darkroom import UserError

@@ -11,7 +11,7 @@ from darkroom.params import Params
 
 
 def evaluate() -> None:
-    """Read the params, predict into data/predictions, write the figures to metrics/evaluate.json and plots/."""
+    """Read the params, predict into data/predictions, write figures to metrics/evaluate.json and plots/."""
     params = Params(Path("params.yaml"))
     metrics = evaluate_model(
         params.section("evaluate", EvaluateParams),

@@ -51,7 +51,7 @@ def recipe_list() -> None:
     for recipe in recipes.read_all(RECIPES):
         typer.echo(recipe.name)
         for field in ("Reproduces", "Published", "Measured", "Time"):
-            typer.echo(f"    {field + ':':<12} {recipe.header.get(field, '–')}")
+            typer.echo(f"    {field + ':':<12} {recipe.header.get(field, '-')}")
 
 
 @command(recipe_app, "show")
@@ -67,9 +67,13 @@ def recipe_use(
     name: Annotated[str, typer.Argument(help="A name from `darkroom recipe list`.")],
     inbox: Annotated[
         str | None,
-        typer.Option(help="Take the images from this folder or archive in data/inbox/ instead of downloading them."),
+        typer.Option(
+            help="Take the images from this folder or archive in data/inbox/ instead of downloading them."
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite uncommitted edits of params.yaml.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite uncommitted edits of params.yaml.")
+    ] = False,
 ) -> None:
     """Write a recipe as params.yaml; `dvc repro` then runs it."""
     from darkroom import recipes

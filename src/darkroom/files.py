@@ -13,7 +13,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; move it there, synced to disk, when the block ends without error.
+    """Give a temporary path beside ``path``; move it there, synced to disk, when the block ends well.
 
     A reader sees the old file or the new one, never a part, whatever is killed and whenever.
     """
@@ -61,6 +61,7 @@ def read_json(path: Path) -> dict[str, Any]:
     ------
     FileNotFoundError, ValueError
         The file is missing, or holds something else.
+
     """
     content = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):

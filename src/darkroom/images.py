@@ -28,10 +28,10 @@ Pixels = npt.NDArray[np.uint8]
 INDEX_COLUMNS = ("id", "label", "split", "width", "height", "bytes", "sha256", "phash")
 """Columns of ``index.csv``.
 
-``id`` names the image's file inside the source; ``label`` is its class, empty where it has none; ``split`` is ``train``,
-``validation`` or ``test`` where the source came split, else empty; ``width`` and ``height`` are those of the picture as it
-came, in pixels, and ``bytes`` the length of its file; ``sha256`` is that of the file; ``phash`` a 64-bit perceptual hash, as
-16 hexadecimal digits.
+``id`` names the image's file inside the source; ``label`` is its class, empty where it has none; ``split`` is
+``train``, ``validation`` or ``test`` where the source came split, else empty; ``width`` and ``height`` are those of the
+picture as it came, in pixels, and ``bytes`` the length of its file; ``sha256`` is that of the file; ``phash`` a 64-bit
+perceptual hash, as 16 hexadecimal digits.
 """
 
 
@@ -51,6 +51,7 @@ class Images:
         The content of ``images.json``.
     shape : (height, width, channels)
         Of each image.
+
     """
 
     def __init__(self, folder: Path) -> None:
@@ -66,7 +67,9 @@ class Images:
         self._shards = [read_shard(folder / name, self.shape) for name in self.description["shards"]]
         self._starts = np.cumsum([0, *(len(shard) for shard in self._shards)])
         if self._starts[-1] != len(self.index):
-            raise ValueError(f"{folder}: {len(self.index)} rows in index.csv, {self._starts[-1]} images in the shards")
+            raise ValueError(
+                f"{folder}: {len(self.index)} rows in index.csv, {self._starts[-1]} images in the shards"
+            )
 
     def __len__(self) -> int:
         return len(self.index)
@@ -116,7 +119,12 @@ def write_description(
     preparation: dict[str, Any],
 ) -> None:
     """Write ``images.json``; ``preparation`` says how a picture becomes such pixels, so that `predict` can do the same."""
-    content = {"shape": list(shape), "classes": list(classes), "shards": list(shards), "preparation": preparation}
+    content = {
+        "shape": list(shape),
+        "classes": list(classes),
+        "shards": list(shards),
+        "preparation": preparation,
+    }
     files.write_json(folder / "images.json", content)
 
 
@@ -131,14 +139,21 @@ def _map_npz(path: Path) -> Pixels:
         member = archive.getinfo("images.npy")
         if member.compress_type != zipfile.ZIP_STORED:
             raise ValueError(f"{path}: compressed; expected the uncompressed form of numpy.savez")
-        file.seek(member.header_offset + 26)  # local file header: two lengths at 26, then name, extra field, data
+        file.seek(
+            member.header_offset + 26
+        )  # local file header: two lengths at 26, then name, extra field, data
         name_length, extra_length = struct.unpack("<HH", file.read(4))
         file.seek(name_length + extra_length, 1)
         version = np.lib.format.read_magic(file)
-        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }
         shape, fortran, dtype = read_header[version](file)
         if dtype != np.uint8 or fortran or len(shape) != 4:
-            raise ValueError(f"{path}: expected uint8 images (rows, height, width, channels), got {dtype} {shape}")
+            raise ValueError(
+                f"{path}: expected uint8 images (rows, height, width, channels), got {dtype} {shape}"
+            )
         if 0 in shape:  # nothing to map, and mmap refuses it
             return np.empty(shape, np.uint8)
         return np.memmap(path, np.uint8, mode="r", offset=file.tell(), shape=shape)

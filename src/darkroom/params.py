@@ -41,13 +41,14 @@ class Params:
     Parameters
     ----------
     path : Path
-        The file, read with the YAML parser that DVC itself uses, so that a stage sees what ``dvc params diff`` shows
-        (``1e-4`` is a number, ``no`` is a string).
+        The file, read with the YAML parser that DVC itself uses, so that a stage sees what ``dvc params diff``
+        shows (``1e-4`` is a number, ``no`` is a string).
 
     Raises
     ------
     UserError
         The file is missing, is no YAML mapping, or has a top-level key that no stage reads.
+
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,6 +65,7 @@ class Params:
         ------
         UserError
             The section is missing, or one of its keys is unknown, missing, ill-typed or out of range.
+
         """
         if name not in self._sections:
             raise UserError(f"{self.path}: section {name!r} is missing")
@@ -81,7 +83,9 @@ def _parse(path: Path) -> Mapping[str, Any]:
     except (MarkedYAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, Mapping):
-        raise UserError(f"{path}: expected sections such as 'source:' and 'image:', got {type(content).__name__}")
+        raise UserError(
+            f"{path}: expected sections such as 'source:' and 'image:', got {type(content).__name__}"
+        )
     return content
 
 

@@ -29,10 +29,13 @@ def read_all(folder: Path) -> list[Recipe]:
     ------
     UserError
         There are none: the command was run elsewhere than in the project's folder.
+
     """
     recipes = [read(folder, path.stem) for path in sorted(folder.glob("*.yaml"))]
     if not recipes:
-        raise UserError(f"{folder}: no recipes here; run this from the folder that holds params.yaml and recipes/")
+        raise UserError(
+            f"{folder}: no recipes here; run this from the folder that holds params.yaml and recipes/"
+        )
     return recipes
 
 
@@ -43,6 +46,7 @@ def read(folder: Path, name: str) -> Recipe:
     ------
     UserError
         There is no such recipe; the message names those there are.
+
     """
     path = folder / f"{name}.yaml"
     if not path.is_file():
@@ -59,6 +63,7 @@ def use(recipe: Recipe, params: Path, *, inbox: str | None = None, force: bool =
     ------
     UserError
         ``params`` has edits that git does not hold, and ``force`` is not set.
+
     """
     if not force and _has_uncommitted_edits(params):
         raise UserError(f"{params} has uncommitted edits; commit them, or overwrite them with --force")
@@ -68,7 +73,11 @@ def use(recipe: Recipe, params: Path, *, inbox: str | None = None, force: bool =
 
 
 def _header(text: str) -> dict[str, str]:
-    lines = [line.removeprefix("#").rstrip() for line in text.split("\n\n", 1)[0].splitlines() if line.startswith("#")]
+    lines = [
+        line.removeprefix("#").rstrip()
+        for line in text.split("\n\n", 1)[0].splitlines()
+        if line.startswith("#")
+    ]
     fields: dict[str, str] = {}
     current = None
     for line in lines:

@@ -42,7 +42,9 @@ class Repository:
 
     def repro(self, *arguments: str, **env: str) -> list[str]:
         """Run `dvc repro` and return the stages it ran, in order."""
-        return re.findall(r"^Running stage '(\w+)'", self.dvc("repro", *arguments, **env).stdout, re.MULTILINE)
+        return re.findall(
+            r"^Running stage '(\w+)'", self.dvc("repro", *arguments, **env).stdout, re.MULTILINE
+        )
 
     def git(self, *arguments: str) -> str:
         return self.run("git", *arguments).stdout
@@ -78,7 +80,7 @@ class Repository:
 
 @pytest.fixture(scope="session")
 def clone(root: Path) -> Callable[[Path], Repository]:
-    """Return a function that puts the project, uncommitted edits included, into a new repository with one commit."""
+    """Return a function that puts the project, uncommitted edits included, into a new repository."""
 
     def make(folder: Path) -> Repository:
         listed = subprocess.run(

@@ -42,7 +42,7 @@ def sections_read(root: Path, stage: str) -> set[str]:
 
 
 def modules_imported(root: Path, stage: str) -> set[Path]:
-    """Return every file of the project that running a stage can import: the closure over all import statements."""
+    """Return every file of the project that a stage can import: the closure over all import statements."""
     found: set[Path] = set()
     waiting = [root / "stages" / f"{stage}.py"]
     while waiting:
@@ -121,7 +121,9 @@ def test_every_parameter_is_used_by_the_room_that_reads_its_section(root):
         params = YAML(typ="safe").load((root / "params.yaml").read_text())
         for section in sections_read(root, stage):
             if isinstance(params[section], dict):
-                unused += [f"{section}.{key}" for key in params[section] if not re.search(rf"\.{key}\b", code)]
+                unused += [
+                    f"{section}.{key}" for key in params[section] if not re.search(rf"\.{key}\b", code)
+                ]
     assert unused == []
 
 
@@ -148,4 +150,6 @@ def test_rooms_never_import_each_other(root):
 
 
 def test_no_stage_door_is_longer_than_forty_lines(root):
-    assert {p.name: n for p in (root / "stages").glob("*.py") if (n := len(p.read_text().splitlines())) > 41} == {}
+    assert {
+        p.name: n for p in (root / "stages").glob("*.py") if (n := len(p.read_text().splitlines())) > 41
+    } == {}

@@ -7,7 +7,13 @@ import pytest
 
 def test_dag_shows_the_six_stages_in_their_order(finished):
     dot = finished.dvc("dag", "--dot").stdout
-    for left, right in [("fetch", "decode"), ("decode", "split"), ("split", "train"), ("train", "evaluate"), ("evaluate", "plot")]:
+    for left, right in [
+        ("fetch", "decode"),
+        ("decode", "split"),
+        ("split", "train"),
+        ("train", "evaluate"),
+        ("evaluate", "plot"),
+    ]:
         assert f'"{left}" -> "{right}"' in dot
 
 
@@ -21,7 +27,9 @@ def test_metrics_show_gives_flat_numbers(finished):
     shown = json.loads(finished.dvc("metrics", "show", "--json").stdout)[""]["data"]
     evaluate = shown["metrics/evaluate.json"]["data"]
     assert evaluate["accuracy_low"] < evaluate["accuracy"] < evaluate["accuracy_high"]
-    assert all(not isinstance(value, (dict, list)) for part in shown.values() for value in part["data"].values())
+    assert all(
+        not isinstance(value, (dict, list)) for part in shown.values() for value in part["data"].values()
+    )
 
 
 def test_params_diff_names_the_changed_leaf(finished):
@@ -52,5 +60,3 @@ def test_queued_grid_runs_in_checkouts_of_its_own(finished):
     assert "0.01" in shown
     assert "0.02" in shown
     assert finished.git("status", "--porcelain") == ""
-
-

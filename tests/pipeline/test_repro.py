@@ -62,7 +62,12 @@ def test_csv_shards_lead_to_the_same_model_as_npz(finished):
 PHOTOS = {
     "cats and dogs, labels in file names, grayscale": (
         "dogs-vs-cats/train",
-        {"labels.kind": "filename", "image.size": 80, "image.color": "grayscale", "normalize.method": "minmax"},
+        {
+            "labels.kind": "filename",
+            "image.size": 80,
+            "image.color": "grayscale",
+            "normalize.method": "minmax",
+        },
         2,
     ),
     "flowers, a folder a class, RGB": (
@@ -79,7 +84,12 @@ def test_real_photos_run_through_all_stages_by_parameters_alone(repository, real
     folder, changes, classes = PHOTOS[case]
     shutil.copytree(real_images / folder, repository.path("data/inbox") / Path(folder).name)
     repository.change(
-        {"source.kind": "local", "source.path": Path(folder).name, "train.epochs": 2, "model.blocks": [[16], [32]]}
+        {
+            "source.kind": "local",
+            "source.path": Path(folder).name,
+            "train.epochs": 2,
+            "model.blocks": [[16], [32]],
+        }
         | changes
     )
     assert repository.repro() == SIX
@@ -93,7 +103,13 @@ def test_real_photos_run_through_all_stages_by_parameters_alone(repository, real
 
 def test_bundled_drawings_run_through_all_stages_with_their_own_split(repository):
     repository.change(
-        {"source.name": "ox", "image.size": 64, "train.epochs": 2, "model.blocks": [[8], [16]], "augment.rotation": 25.0}
+        {
+            "source.name": "ox",
+            "image.size": 64,
+            "train.epochs": 2,
+            "model.blocks": [[8], [16]],
+            "augment.rotation": 25.0,
+        }
     )
     assert repository.repro() == SIX
     split = repository.metrics("split")
