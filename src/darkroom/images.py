@@ -94,7 +94,7 @@ class Images:
 def write_shard(path: Path, pixels: Pixels, labels: Sequence[str] | None = None) -> None:
     """Write ``pixels``, uint8 (rows, height, width, channels), as one shard in the format of ``path``'s suffix.
 
-    The CSV form also holds ``labels``; its pixel columns are ``pixel0`` …, row by row, the channels of a pixel together.
+    The CSV form also holds ``labels``; its pixel columns are ``pixel0`` …, row by row, a pixel's channels together.
     """
     with files.whole(path) as part:
         if path.suffix == ".npz":
@@ -118,7 +118,7 @@ def write_description(
     shards: Sequence[str],
     preparation: dict[str, Any],
 ) -> None:
-    """Write ``images.json``; ``preparation`` says how a picture becomes such pixels, so that `predict` can do the same."""
+    """Write ``images.json``; ``preparation`` says how a picture becomes such pixels, for whoever predicts later."""
     content = {
         "shape": list(shape),
         "classes": list(classes),

@@ -1,4 +1,4 @@
-"""params.yaml, read one section at a time into typed, checked models; each error names file, key and what is allowed."""
+"""params.yaml, read one section at a time into typed, checked models; errors name file, key and what is allowed."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Real git, real dvc: a temporary repository that holds the project as it stands, and the commands a user types in it."""
+"""Real git, real dvc: a temporary repository that holds the project as it stands."""
 
 import json
 import os
