@@ -97,7 +97,7 @@ def forget_everything(folder: Path) -> None:
 
 
 def torment(folder: Path, kills: int, seed: int) -> list[str]:
-    """Kill runs in ``folder`` ``kills`` times; return what differed from the undisturbed run, nothing if all is well."""
+    """Kill runs in ``folder`` ``kills`` times; return what differed from the undisturbed run."""
     draw = random.Random(seed)
     forget_everything(folder)
     seconds = stage_seconds(Run(folder))

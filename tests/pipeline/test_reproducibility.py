@@ -4,7 +4,6 @@ import os
 import random
 
 import pytest
-
 from tests.pipeline.chaos import torment
 
 
