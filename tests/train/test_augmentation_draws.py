@@ -20,8 +20,8 @@ def test_draws_never_change() -> None:
     drawn = uniform(0, "geometry", 3, image_keys(["train/cat.0.jpg", "café.png"]), 2)
 
     assert drawn.tolist() == [
-        [0.9323066185363922, 0.9632731410309221],
-        [0.4546740305368163, 0.7328735394755391],
+        [0.04920826914766341, 0.8249889356707089],
+        [0.3524689278348079, 0.5754337769717434],
     ]
 
 
@@ -56,16 +56,11 @@ def test_what_differs_draws_independently(
 
 
 def test_consecutive_passes_of_one_image_look_random() -> None:
-    drawn = uniform(0, "geometry", np.arange(NUMBER), image_keys(["a"] * NUMBER), 1)[:, 0]
+    key = image_keys(["a"])
+    drawn = np.array([uniform(0, "geometry", turn, key, 1).item() for turn in range(5000)])
 
-    cells, *_ = np.histogram2d(drawn[:-1], drawn[1:], bins=16, range=[[0, 1], [0, 1]])
+    cells, *_ = np.histogram2d(drawn[:-1], drawn[1:], bins=8, range=[[0, 1], [0, 1]])
     assert stats.chisquare(cells.ravel()).pvalue > 1e-4
-
-
-def test_a_pass_for_all_is_the_pass_for_each(keys: npt.NDArray[np.uint64]) -> None:
-    some = keys[:5]
-
-    assert np.array_equal(uniform(3, "erase", 7, some, 4), uniform(3, "erase", np.full(5, 7), some, 4))
 
 
 def test_fewer_draws_are_the_first_of_more(keys: npt.NDArray[np.uint64]) -> None:

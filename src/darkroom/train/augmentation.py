@@ -1,7 +1,6 @@
 """Each training image anew every pass: moved by one warp, then recoloured, by (seed, pass, image id)."""
 
 import numpy as np
-import numpy.typing as npt
 
 from darkroom import UserError
 from darkroom.images import Images, Pixels
@@ -9,9 +8,7 @@ from darkroom.train import draws, geometry, photometry
 from darkroom.train.params import AugmentParams
 
 
-def augment(
-    pixels: Pixels, keys: draws.Keys, seed: int, turn: int | npt.ArrayLike, params: AugmentParams
-) -> Pixels:
+def augment(pixels: Pixels, keys: draws.Keys, seed: int, turn: int, params: AugmentParams) -> Pixels:
     """Return the images as pass ``turn`` shows them.
 
     An image's result depends on its pixels, its key, the seed and the pass: not on the other images, their
@@ -24,8 +21,8 @@ def augment(
     keys : uint64, (n,)
         From :func:`darkroom.train.draws.image_keys`.
     seed : int
-    turn : int or array of int, (n,)
-        The pass over the images, for all images or for each.
+    turn : int
+        The pass over the images.
     params : AugmentParams
 
     Returns
@@ -56,4 +53,4 @@ def check(params: AugmentParams, channels: int) -> None:
 def examples(images: Images, row: int, seed: int, params: AugmentParams, n: int = 9) -> Pixels:
     """Return the image at ``row`` as the first ``n`` passes show it: uint8 (n, height, width, channels)."""
     key = draws.image_keys([images.index["id"].iloc[row]])
-    return augment(images.take([row] * n), np.repeat(key, n), seed, np.arange(n), params)
+    return np.concatenate([augment(images.take([row]), key, seed, turn, params) for turn in range(n)])

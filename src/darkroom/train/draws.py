@@ -19,7 +19,7 @@ def image_keys(ids: Iterable[str]) -> Keys:
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 
-def uniform(seed: int, purpose: str, turn: int | npt.ArrayLike, keys: Keys, count: int) -> Draws:
+def uniform(seed: int, purpose: str, turn: int, keys: Keys, count: int) -> Draws:
     """Return ``count`` draws an image, uniform in [0, 1).
 
     Row ``i`` is the start of the SplitMix64 sequence (Steele, Lea and Flood, "Fast splittable pseudorandom
@@ -33,8 +33,8 @@ def uniform(seed: int, purpose: str, turn: int | npt.ArrayLike, keys: Keys, coun
         Of the run, >= 0.
     purpose : str
         Who draws, as ``"geometry"``, so that two uses never see the same numbers.
-    turn : int or array of int, (n,)
-        The pass over the images, for all images or for each.
+    turn : int
+        The pass over the images.
     keys : uint64, (n,)
         From :func:`image_keys`.
     count : int
@@ -45,9 +45,7 @@ def uniform(seed: int, purpose: str, turn: int | npt.ArrayLike, keys: Keys, coun
     float64, (n, count)
         Multiples of 2**-53.
     """
-    turns = np.atleast_1d(np.asarray(turn, np.uint64))
-    state = _mix(image_keys([f"{purpose} {seed}"]) + turns * np.uint64(_GAMMA))
-    state = _mix(state ^ keys)
+    state = _mix(image_keys([f"{purpose} {seed} {turn}"]) ^ keys)
     steps = np.array([(number + 1) * _GAMMA & _MASK for number in range(count)], np.uint64)
     bits = _mix(state[:, None] + steps)
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53

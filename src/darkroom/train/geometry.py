@@ -62,7 +62,7 @@ class Placement:
 
 
 def place(
-    height: int, width: int, keys: draws.Keys, seed: int, turn: int | npt.ArrayLike, params: AugmentParams
+    height: int, width: int, keys: draws.Keys, seed: int, turn: int, params: AugmentParams
 ) -> Placement | None:
     """Draw the placement of the images with ``keys`` in pass ``turn``; None where the params move nothing."""
     if not is_on(params):
@@ -77,8 +77,8 @@ def place(
         shear=np.radians(draws.within(u[:, 3], params.shear)),
         zoom=least + u[:, 4] * (most - least),
         shift=draws.within(u[:, 5:7], params.shift) * sides,
-        offset=draws.within(u[:, 7:9], (1 - params.crop) / 2)
-        * (sides - 1),  # never beyond the outermost pixels
+        # Never beyond the centres of the outermost pixels, where half a pixel would be filled in.
+        offset=draws.within(u[:, 7:9], (1 - params.crop) / 2) * (sides - 1),
         crop=params.crop,
     )
 

@@ -59,9 +59,7 @@ class Tint:
         return _LUMA + saturation * (cosine * chroma + sine * _HUE_SINE)
 
 
-def tint(
-    channels: int, keys: draws.Keys, seed: int, turn: int | npt.ArrayLike, params: AugmentParams
-) -> Tint | None:
+def tint(channels: int, keys: draws.Keys, seed: int, turn: int, params: AugmentParams) -> Tint | None:
     """Draw the tint of the images with ``keys`` in pass ``turn``; None where the params change no colour."""
     ranges = params.brightness or params.contrast or params.channel_shift or params.saturation or params.hue
     if not ranges:
@@ -83,9 +81,7 @@ def recolour(pixels: Pixels, tint: Tint) -> None:
         cv2.transform(image, matrix, dst=image)
 
 
-def erase(
-    pixels: Pixels, keys: draws.Keys, seed: int, turn: int | npt.ArrayLike, params: AugmentParams
-) -> None:
+def erase(pixels: Pixels, keys: draws.Keys, seed: int, turn: int, params: AugmentParams) -> None:
     """Cover a square of half of the images with grey, in place ("Random erasing", Zhong et al., 2017)."""
     height, width = pixels.shape[1:3]
     side = round(params.erase * min(height, width))
