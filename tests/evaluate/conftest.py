@@ -3,8 +3,10 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +34,7 @@ model = keras.Sequential([
     keras.layers.Dense(units, activation="sigmoid" if units == 1 else "softmax", name="head"),
 ])
 model.compile("adam", "binary_crossentropy" if units == 1 else "sparse_categorical_crossentropy")
-model.fit(images, labels, epochs=40, batch_size=16, verbose=0)
+model.fit(images, labels, epochs=20, batch_size=16, verbose=0)
 model.save(sys.argv[4])
 """
 
@@ -51,6 +53,20 @@ class Workspace:
             command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False
         )
 
+    def copy(self, folder: Path) -> "Workspace":
+        """Return a copy in ``folder``, to be spoilt."""
+        shutil.copytree(self.folder, folder)
+        return Workspace(folder, self.root, self.classes)
+
+    def write_split(self, parts: Iterable[str], groups: Iterable[str]) -> None:
+        """Write split.csv anew, one part and one group an image."""
+        (self.folder / "data/split").mkdir(exist_ok=True)
+        with (self.folder / "data/split/split.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["id", "split", "group"])
+            pairs = enumerate(zip(parts, groups, strict=True))
+            writer.writerows([f"{number:04d}.png", part, group] for number, (part, group) in pairs)
+
     def metrics(self) -> dict[str, float]:
         content: dict[str, float] = json.loads((self.folder / "metrics/evaluate.json").read_text())
         return content
@@ -68,7 +84,7 @@ def stripes(kind: int, generator: np.random.Generator, side: int) -> np.ndarray:
     """Return horizontal, vertical or diagonal stripes under noise: uint8, (side, side, 1)."""
     row, column = np.mgrid[:side, :side]
     wave = np.sin((row, column, row + column)[kind] * 1.8 + generator.uniform(0, 6))
-    noisy = 127 + 60 * wave + generator.normal(0, 62, (side, side))
+    noisy = 127 + 60 * wave + generator.normal(0, 130, (side, side))
     return noisy.clip(0, 255).astype(np.uint8)[:, :, None]
 
 
@@ -87,7 +103,8 @@ def build(folder: Path, root: Path, classes: list[str], images: int = 240, side:
     )
     write_index(data / "unlabelled", [""] * 5)
     parts = np.array(["train", "train", "validation", "test"])[np.arange(images) // len(classes) % 4]
-    write_split(folder, parts, [f"{number:04d}.png" for number in range(images)])
+    workspace = Workspace(folder, root, classes)
+    workspace.write_split(parts, [f"{number:04d}.png" for number in range(images)])
 
     models = folder / "models"
     models.mkdir()
@@ -105,7 +122,7 @@ def build(folder: Path, root: Path, classes: list[str], images: int = 240, side:
     }
     (models / "model.json").write_text(json.dumps(description))
     (folder / "params.yaml").write_text("evaluate: {batch_size: 16, calibration_bins: 10, attention: 6}\n")
-    return Workspace(folder, root, classes)
+    return workspace
 
 
 def write_index(folder: Path, labels: list[str]) -> None:
@@ -115,17 +132,6 @@ def write_index(folder: Path, labels: list[str]) -> None:
         writer.writerows(
             [f"{number:04d}.png", label, "", 12, 12, 99, "0" * 64, "0" * 16]
             for number, label in enumerate(labels)
-        )
-
-
-def write_split(folder: Path, parts: np.ndarray, groups: list[str]) -> None:
-    (folder / "data/split").mkdir(exist_ok=True)
-    with (folder / "data/split/split.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "split", "group"])
-        writer.writerows(
-            [f"{number:04d}.png", part, group]
-            for number, (part, group) in enumerate(zip(parts, groups, strict=True))
         )
 
 

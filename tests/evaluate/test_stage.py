@@ -1,23 +1,163 @@
 """The stage evaluate, run through its door on small networks that Keras trained."""
 
+import hashlib
+import json
+
 import numpy as np
 import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, cohen_kappa_score, log_loss, roc_auc_score
+
+
+@pytest.fixture
+def changed(two_classes, tmp_path):
+    """Return a copy of the workspace, to be spoilt."""
+    return two_classes.copy(tmp_path / "copy")
+
+
+def read(workspace, path):
+    return pd.read_csv(workspace.folder / path, dtype={"id": str})
 
 
 def test_predictions_hold_every_image_of_their_part_with_probabilities_that_sum_to_one(three_classes):
-    table = pd.read_csv(three_classes.folder / "data/predictions/test.csv")
-    assert list(table.columns) == [
-        "id",
-        "label",
-        "predicted",
-        *(f"p_{name}" for name in three_classes.classes),
-    ]
     split = pd.read_csv(three_classes.folder / "data/split/split.csv")
-    assert list(table["id"]) == list(split[split["split"] == "test"]["id"])
-    assert np.abs(table.iloc[:, 3:].sum(axis=1) - 1).max() < 3e-6
+    for part in ("test", "validation"):
+        table = read(three_classes, f"data/predictions/{part}.csv")
+        columns = [f"p_{name}" for name in three_classes.classes]
+        assert list(table.columns) == ["id", "label", "predicted", *columns]
+        assert list(table["id"]) == list(split[split["split"] == part]["id"])
+        assert np.abs(table[columns].sum(axis=1) - 1).max() < 3e-6
+        assert list(table["predicted"]) == [
+            three_classes.classes[i] for i in table[columns].to_numpy().argmax(axis=1)
+        ]
 
 
-def test_two_classes_give_a_column_each_though_the_network_has_one_unit(two_classes):
-    table = pd.read_csv(two_classes.folder / "data/predictions/test.csv")
+def test_unlabelled_images_are_predicted_too_and_have_no_label(three_classes):
+    table = read(three_classes, "data/predictions/unlabelled.csv")
+    assert len(table) == 5
+    assert table["label"].isna().all()
+    assert set(table["predicted"]) <= set(three_classes.classes)
+
+
+def test_one_sigmoid_unit_gives_a_column_for_each_of_two_classes(two_classes):
+    table = read(two_classes, "data/predictions/test.csv")
     assert list(table.columns) == ["id", "label", "predicted", "p_across", "p_down"]
-    assert two_classes.metrics()["accuracy"] > 0.7
+    assert two_classes.metrics()["accuracy"] > 0.75
+
+
+@pytest.mark.parametrize("name", ["two_classes", "three_classes"])
+def test_figures_agree_with_scikit_learn_on_the_predictions_as_written(name, request):
+    workspace = request.getfixturevalue(name)
+    table, metrics = read(workspace, "data/predictions/test.csv"), workspace.metrics()
+    probabilities = table.iloc[:, 3:].to_numpy()
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    scores = probabilities[:, 1] if len(workspace.classes) == 2 else probabilities
+    assert metrics["accuracy"] == pytest.approx(accuracy_score(table["label"], table["predicted"]), abs=1e-6)
+    assert metrics["loss"] == pytest.approx(log_loss(table["label"], probabilities), rel=1e-3)
+    assert metrics["roc_auc"] == pytest.approx(
+        roc_auc_score(table["label"], scores, multi_class="ovr"), abs=1e-4
+    )
+    assert metrics["cohen_kappa"] == pytest.approx(
+        cohen_kappa_score(table["label"], table["predicted"]), abs=1e-5
+    )
+    assert metrics["accuracy_low"] < metrics["accuracy"] < metrics["accuracy_high"]
+    assert metrics["images"] == len(table)
+    assert sum(metrics[f"support_{name}"] for name in workspace.classes) == len(table)
+
+
+def test_figures_are_flat_numbers_of_at_most_six_digits(three_classes):
+    for name, value in three_classes.metrics().items():
+        assert isinstance(value, int | float), name
+        assert float(f"{value:.6g}") == value, name
+
+
+def test_a_threshold_is_chosen_for_two_classes_and_none_for_more(two_classes, three_classes):
+    metrics = two_classes.metrics()
+    table = read(two_classes, "data/predictions/test.csv")
+    said = np.where(table["p_down"] >= metrics["threshold"], "down", "across")
+    assert metrics["accuracy_at_threshold"] == pytest.approx((said == table["label"]).mean(), abs=1e-6)
+    assert "threshold" not in three_classes.metrics()
+
+
+def test_tables_for_plots_have_one_column_a_class_and_a_fixed_number_of_rows(three_classes):
+    for name, x in (("roc", "false_positive_rate"), ("precision_recall", "recall")):
+        table = read(three_classes, f"plots/{name}.csv")
+        assert list(table.columns) == [x, *three_classes.classes, "macro"]
+        assert len(table) == 101
+    assert list(read(three_classes, "plots/calibration.csv").columns) == ["confidence", "accuracy", "images"]
+    confusion = read(three_classes, "plots/confusion.csv")
+    assert (confusion["actual"] == confusion["predicted"]).mean() == pytest.approx(
+        three_classes.metrics()["accuracy"], abs=1e-6
+    )
+
+
+def test_maps_are_of_the_surest_mistakes(two_classes):
+    table = read(two_classes, "data/predictions/test.csv")
+    wrong = table[table["label"] != table["predicted"]]
+    surest = wrong.assign(p=wrong[["p_across", "p_down"]].max(axis=1)).sort_values("p", ascending=False)
+    with np.load(two_classes.folder / "data/predictions/attention.npz") as attention:
+        assert list(attention["ids"]) == list(surest["id"][:6])
+        assert attention["maps"].shape == (min(6, len(wrong)), 12, 12)
+        assert attention["maps"].dtype == np.float32
+        assert attention["maps"].min() >= 0
+        assert attention["maps"].max() <= 1
+
+
+def test_the_same_inputs_give_the_same_bytes(changed):
+    before = changed.outputs()
+    done = changed.evaluate()
+    assert done.returncode == 0, done.stderr
+    hashes = [
+        {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+        for files in (before, changed.outputs())
+    ]
+    assert hashes[0] == hashes[1]
+
+
+def test_groups_of_several_images_get_figures_of_their_own(changed):
+    table = pd.read_csv(changed.folder / "data/split/split.csv", dtype=str)
+    changed.write_split(
+        table["split"].to_numpy(), [f"patient {number // 48}" for number in range(len(table))]
+    )
+    assert changed.evaluate().returncode == 0
+    metrics = changed.metrics()
+    assert metrics["groups"] == 5
+    assert metrics["group_accuracy_worst"] <= metrics["group_accuracy"]
+    assert metrics["accuracy_low_by_group"] <= metrics["accuracy"] <= metrics["accuracy_high_by_group"]
+
+
+def test_no_test_images_is_one_message_that_names_the_parameter(changed):
+    table = pd.read_csv(changed.folder / "data/split/split.csv", dtype=str)
+    changed.write_split(table["split"].replace("test", "train").to_numpy(), table["group"].tolist())
+    done = changed.evaluate()
+    assert done.returncode == 1
+    assert "split.test in params.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("key", "value"), [("classes", ["cat", "dog"]), ("shape", [9, 9, 1])])
+def test_a_model_of_other_classes_or_another_size_is_refused_before_anything_is_deleted(changed, key, value):
+    path = changed.folder / "models/model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    before = changed.outputs()
+    done = changed.evaluate()
+    assert done.returncode == 1
+    assert "dvc repro train" in done.stderr
+    assert changed.outputs() == before
+
+
+def test_a_missing_model_is_one_message(changed):
+    (changed.folder / "models/model.keras").unlink()
+    done = changed.evaluate()
+    assert done.returncode == 1
+    assert "model.keras: no such file" in done.stderr
+
+
+def test_without_a_mistake_there_is_no_map(changed):
+    (changed.folder / "params.yaml").write_text(
+        "evaluate: {batch_size: 16, calibration_bins: 10, attention: 0}\n"
+    )
+    assert changed.evaluate().returncode == 0
+    with np.load(changed.folder / "data/predictions/attention.npz") as attention:
+        assert attention["maps"].shape == (0, 12, 12)
+        assert len(attention["ids"]) == 0

@@ -4,11 +4,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from darkroom.evaluate.classifier import Probabilities
-
 
 def reliability(right: npt.NDArray[np.bool_], confidence: npt.NDArray[np.float32], bins: int) -> pd.DataFrame:
-    """Return mean confidence, accuracy and number of images of each of ``bins`` equal steps of confidence.
+    """Return mean confidence, accuracy and number of images in each of ``bins`` equal steps.
 
     Parameters
     ----------
@@ -16,6 +14,8 @@ def reliability(right: npt.NDArray[np.bool_], confidence: npt.NDArray[np.float32
         Whether the predicted class is the true one.
     confidence : float32, (images,)
         The predicted class's probability.
+    bins : int
+        Steps of equal width between 0 and 1.
 
     Returns
     -------
@@ -31,11 +31,6 @@ def reliability(right: npt.NDArray[np.bool_], confidence: npt.NDArray[np.float32
 
 
 def expected_calibration_error(curve: pd.DataFrame) -> float:
-    """Return the mean gap between confidence and accuracy, weighted by images (Guo et al., 2017, equation 3)."""
+    """Return the mean gap between confidence and accuracy, weighted by images (Guo et al., 2017, eq. 3)."""
     gaps = (curve["confidence"] - curve["accuracy"]).abs()
     return float((gaps * curve["images"]).sum() / curve["images"].sum())
-
-
-def confidence_of(probabilities: Probabilities) -> npt.NDArray[np.float32]:
-    """Return the probability of the predicted class."""
-    return probabilities.max(axis=1)

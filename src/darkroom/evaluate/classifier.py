@@ -1,5 +1,6 @@
-"""The trained model, loaded on the backend and the threads it was trained with: pixels in, probabilities out."""
+"""The trained model, loaded on the backend and threads of its training: pixels in, probabilities out."""
 
+import importlib
 import os
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ Probabilities = npt.NDArray[np.float32]
 class Classifier:
     """A model of ``models/``, ready to predict.
 
-    Importing Keras takes seconds, and the backend can be chosen only once in a process: nothing is imported before an
-    object of this class is made.
+    Importing Keras takes seconds, and the backend can be chosen only once in a process: nothing is imported
+    before an object of this class is made.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class Classifier:
                 raise UserError(f"{models / name}: no such file; `dvc repro train` makes it")
         self.description = files.read_json(models / "model.json")
         self.classes: list[str] = self.description["classes"]
-        self.shape: tuple[int, int, int] = tuple(self.description["shape"])  # type: ignore[assignment]
+        self.shape: tuple[int, int, int] = tuple(self.description["shape"])
         self.batch_size = batch_size
         self._model = _load(models / "model.keras", self.description)
 
@@ -55,6 +56,7 @@ class Classifier:
         Parameters
         ----------
         pixels : uint8, (images, height, width, channels)
+            As the shards hold them: the model normalizes by itself.
         """
         if not len(pixels):
             return np.empty((0, len(self.classes)), np.float32)
@@ -91,7 +93,7 @@ def _prepare_tensorflow(threads: int, deterministic: bool) -> None:
 
 
 def _prepare_torch(threads: int, deterministic: bool) -> None:
-    import torch
+    torch = importlib.import_module("torch")  # an extra: absent in most environments
 
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(deterministic)

@@ -1,8 +1,9 @@
 """ROC and precision-recall curves on a fixed grid, one column a class."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import precision_recall_curve, roc_curve
 
@@ -13,41 +14,49 @@ GRID = np.linspace(0, 1, 101)
 
 
 def roc(actual: Classes, probabilities: Probabilities, classes: Sequence[str]) -> pd.DataFrame:
-    """Return the true positive rate at 101 false positive rates: one column a class, and their mean ``macro``.
+    """Return the true positive rate at 101 false positive rates: a column a class, and their mean.
 
-    Two classes: only the second; its curve is the first one's mirrored. Classes that are absent from ``actual``, or
-    alone in it, have no curve and no column.
+    Two classes: only the second; its curve is the first one's mirrored. More: the mean is the column ``macro``.
+    Classes that are absent from ``actual``, or alone in it, have no curve and no column.
     """
-    table = pd.DataFrame({"false_positive_rate": GRID})
+    columns = {}
     for name, positive, score in _one_against_rest(actual, probabilities, classes):
         false_positive_rate, true_positive_rate, _ = roc_curve(positive, score)
         # np.interp takes the last of several points with one x, where a ROC curve is at its highest
-        table[name] = np.interp(GRID, false_positive_rate, true_positive_rate)
-    return _with_mean(table, classes)
+        columns[name] = np.interp(GRID, false_positive_rate, true_positive_rate)
+    return _table("false_positive_rate", columns, classes)
 
 
 def precision_recall(actual: Classes, probabilities: Probabilities, classes: Sequence[str]) -> pd.DataFrame:
-    """Return the best precision at each of 101 recalls or above: one column a class, and their mean ``macro``.
+    """Return the best precision at each of 101 recalls or above: a column a class, and their mean.
 
-    The interpolated precision of Manning, Raghavan and Schütze, "Introduction to Information Retrieval" (2008), 8.4.
-    Columns as in :func:`roc`.
+    The interpolated precision of Manning, Raghavan and Schütze, "Introduction to Information Retrieval" (2008),
+    8.4. Columns as in :func:`roc`.
     """
-    table = pd.DataFrame({"recall": GRID})
+    columns = {}
     for name, positive, score in _one_against_rest(actual, probabilities, classes):
-        precision, recall, _ = precision_recall_curve(positive, score)  # recall falls from 1 to 0
-        best = np.maximum.accumulate(precision)
-        table[name] = best[np.searchsorted(-recall, -GRID + 1e-9, side="right") - 1]
-    return _with_mean(table, classes)
+        precision, recall, _ = precision_recall_curve(positive, score)
+        precision, recall = (
+            precision[:-1],
+            recall[:-1],
+        )  # the last point is no threshold but precision 1 by decree
+        best = np.maximum.accumulate(precision)  # recall falls from 1
+        columns[name] = best[np.searchsorted(-recall, 1e-9 - GRID, side="right") - 1]
+    return _table("recall", columns, classes)
 
 
-def _one_against_rest(actual: Classes, probabilities: Probabilities, classes: Sequence[str]):  # type: ignore
+def _one_against_rest(
+    actual: Classes, probabilities: Probabilities, classes: Sequence[str]
+) -> Iterator[tuple[str, npt.NDArray[np.bool_], npt.NDArray[np.float32]]]:
     for column, name in enumerate(classes):
         positive = actual == column
         if (len(classes) > 2 or column == 1) and 0 < positive.sum() < len(positive):
             yield name, positive, probabilities[:, column]
 
 
-def _with_mean(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    if len(classes) > 2 and len(table.columns) > 1:
-        table["macro"] = table.iloc[:, 1:].mean(axis=1)
-    return table
+def _table(x: str, columns: dict[str, npt.NDArray[np.float64]], classes: Sequence[str]) -> pd.DataFrame:
+    taken = (x, "macro")  # a class may be called so too
+    table = {x: GRID} | {f"class {name}" if name in taken else name: curve for name, curve in columns.items()}
+    if len(classes) > 2 and columns:
+        table["macro"] = np.mean(list(columns.values()), axis=0)
+    return pd.DataFrame(table)

@@ -1,6 +1,6 @@
 """Figures of merit of a classifier on test images, as flat scalars."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,15 +15,16 @@ Classes = npt.NDArray[np.int64]
 def overall(actual: Classes, probabilities: Probabilities) -> dict[str, float]:
     """Return the figures of all test images together.
 
-    The macro averages (``precision``, ``recall``, ``f1``, ``roc_auc``, ``average_precision``) count every class that
-    occurs in ``actual`` once. With two classes ``roc_auc`` and ``average_precision`` are those of the second class. A
-    figure that these images leave undefined is nan.
+    The macro averages (``precision``, ``recall``, ``f1``, ``roc_auc``, ``average_precision``) count every class
+    that occurs in ``actual`` once. With two classes ``roc_auc`` and ``average_precision`` are those of the second.
+    A figure that these images leave undefined is nan.
 
     Parameters
     ----------
     actual : int64, (images,)
         The true classes, as positions in the list of classes.
     probabilities : float32, (images, classes)
+        Rows that sum to 1.
     """
     count = probabilities.shape[1]
     predicted = probabilities.argmax(axis=1)
@@ -36,7 +37,7 @@ def overall(actual: Classes, probabilities: Probabilities) -> dict[str, float]:
         "accuracy": float(sk.accuracy_score(actual, predicted)),
         "accuracy_low": low,
         "accuracy_high": high,
-        # float32 probabilities: scikit-learn then clips at 1.2e-7, as Keras does at 1e-7 for the loss of training
+        # clipped at float32's 1.2e-7, about where Keras clips the loss of training (1e-7)
         "loss": float(sk.log_loss(actual, probabilities, labels=np.arange(count))),
         "precision": float(precision),
         "recall": float(recall),
@@ -44,8 +45,8 @@ def overall(actual: Classes, probabilities: Probabilities) -> dict[str, float]:
         "roc_auc": _macro(sk.roc_auc_score, actual, probabilities),
         "average_precision": _macro(sk.average_precision_score, actual, probabilities),
         "balanced_accuracy": float(recall),  # its definition: the mean recall of the classes that occur
-        "cohen_kappa": _kappa(actual, predicted),
-        "matthews": float(sk.matthews_corrcoef(actual, predicted)),
+        "cohen_kappa": _agreement(sk.cohen_kappa_score, actual, predicted),
+        "matthews": _agreement(sk.matthews_corrcoef, actual, predicted),
     }
     for k in (2, 3):
         if count > k:
@@ -55,10 +56,10 @@ def overall(actual: Classes, probabilities: Probabilities) -> dict[str, float]:
 
 
 def by_class(actual: Classes, probabilities: Probabilities, classes: Sequence[str]) -> dict[str, float]:
-    """Return ``precision_<class>``, ``recall_<class>``, ``f1_<class>``, both areas and ``support_<class>`` of each class.
+    """Return the figures of each class against the rest: ``precision_<class>``, ``recall_<class>`` and so on.
 
-    A class that does not occur in ``actual`` has a support of 0 and no other figure; one that is never predicted has
-    a precision of 0, as scikit-learn's ``zero_division=0`` has it.
+    A class that does not occur in ``actual`` has a ``support_<class>`` of 0 and no other figure; one that is never
+    predicted has a precision of 0, as scikit-learn's ``zero_division=0`` has it.
     """
     columns = np.arange(len(classes))
     figures = sk.precision_recall_fscore_support(
@@ -80,13 +81,13 @@ def by_class(actual: Classes, probabilities: Probabilities, classes: Sequence[st
 
 
 def wilson(right: int, images: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share by Wilson's score method (E. B. Wilson, 1927; no continuity correction)."""
+    """Return the 95 % interval of a share by the score method (E. B. Wilson, 1927; uncorrected)."""
     interval = binomtest(right, images).proportion_ci(0.95, method="wilson")
     return float(interval.low), float(interval.high)
 
 
-def _macro(area: sk.roc_auc_score, actual: Classes, probabilities: Probabilities) -> float:
-    """Return the mean area over the classes that occur, each against the rest; of the second class where there are two."""
+def _macro(area: Callable[..., float], actual: Classes, probabilities: Probabilities) -> float:
+    """Return the mean area of the classes that occur, each against the rest; of two, the second's."""
     if probabilities.shape[1] == 2:
         return _area(area, actual == 1, probabilities[:, 1])
     return float(
@@ -94,13 +95,13 @@ def _macro(area: sk.roc_auc_score, actual: Classes, probabilities: Probabilities
     )
 
 
-def _area(area: sk.roc_auc_score, positive: npt.NDArray[np.bool_], score: npt.NDArray[np.float32]) -> float:
+def _area(
+    area: Callable[..., float], positive: npt.NDArray[np.bool_], score: npt.NDArray[np.float32]
+) -> float:
     """Return an area under a curve, nan unless there are both positives and negatives."""
     return float(area(positive, score)) if 0 < positive.sum() < len(positive) else float("nan")
 
 
-def _kappa(actual: Classes, predicted: Classes) -> float:
-    """Return Cohen's kappa, nan where actual and predicted hold one and the same class alone (0 / 0)."""
-    if len(np.union1d(actual, predicted)) == 1:
-        return float("nan")
-    return float(sk.cohen_kappa_score(actual, predicted))
+def _agreement(score: Callable[..., float], actual: Classes, predicted: Classes) -> float:
+    """Return a score corrected for chance, nan where one class alone leaves chance to explain all (0 / 0)."""
+    return float(score(actual, predicted)) if len(np.union1d(actual, predicted)) > 1 else float("nan")

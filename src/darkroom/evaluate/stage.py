@@ -1,124 +1,165 @@
-"""The stage evaluate: predictions, figures and curves of the trained model on the test images."""
+"""The stage evaluate: predictions, figures, curves and maps of the trained model on the test images."""
 
 import math
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from darkroom import UserError, files
 from darkroom.evaluate import calibration, curves, scores
 from darkroom.evaluate.classifier import Classifier, Probabilities
+from darkroom.evaluate.groups import by_group
+from darkroom.evaluate.occlusion import occlusion_map
 from darkroom.evaluate.params import EvaluateParams
+from darkroom.evaluate.predictions import Rows, predict, write_predictions
+from darkroom.evaluate.scores import Classes
+from darkroom.evaluate.threshold import best_threshold
 from darkroom.images import Images
 
 
 def evaluate(
     evaluate: EvaluateParams, images: Path, split: Path, models: Path, predictions: Path, plots: Path
 ) -> dict[str, float]:
-    """Predict the images of test and validation, and the unlabelled ones; write predictions and curves.
+    """Predict the images of test and validation, and the unlabelled ones; write predictions, curves and maps.
 
     Parameters
     ----------
     evaluate : EvaluateParams
+        The section of params.yaml.
     images, split, models : Path
         What decode, split and train wrote.
     predictions : Path
-        The folder to write: ``test.csv``, ``validation.csv``, ``unlabelled.csv`` and ``attention.npz``.
+        The folder to fill: ``test.csv``, ``validation.csv``, ``unlabelled.csv`` where there are such images, and
+        ``attention.npz`` (``ids``; ``maps``, float32 (k, height, width): the most confident mistakes).
     plots : Path
         Where ``confusion.csv``, ``roc.csv``, ``precision_recall.csv`` and ``calibration.csv`` go.
 
     Returns
     -------
     dict
-        Flat figures of the test images, to six significant digits; undefined ones are left out.
+        Flat figures of the test images, to six significant digits. What these images leave undefined, such as the
+        recall of a class that is not among them, is not there.
 
     Raises
     ------
     UserError
         There are no test images, or the model is one of other classes or another image size.
     """
-    opened = Images(images)
+    source = Images(images)
     parts = pd.read_csv(split / "split.csv", dtype=str, keep_default_na=False)
-    test = np.flatnonzero(parts["split"] == "test")
+    test, validation = (np.flatnonzero(parts["split"] == part) for part in ("test", "validation"))
     if not len(test):
         raise UserError(f"{split / 'split.csv'}: no image is in test; set split.test in params.yaml above 0")
     classifier = Classifier(models, evaluate.batch_size)
-    _check_fits(classifier, opened, models, images)
+    check_fits(classifier, source, models, images)
+    classes = classifier.classes
 
     files.empty_folder(predictions)
-    probabilities = predict(classifier, opened, test, evaluate.batch_size)
-    write_predictions(predictions / "test.csv", opened, test, probabilities, classifier.classes)
-    validation = np.flatnonzero(parts["split"] == "validation")
-    on_validation = predict(classifier, opened, validation, evaluate.batch_size)
-    write_predictions(predictions / "validation.csv", opened, validation, on_validation, classifier.classes)
+    probabilities = predict(classifier, source, test, "test")
+    write_predictions(predictions / "test.csv", source, test, probabilities, classes)
+    on_validation = predict(classifier, source, validation, "validation")
+    write_predictions(predictions / "validation.csv", source, validation, on_validation, classes)
     if (images / "unlabelled" / "images.json").is_file():
-        unlabelled = Images(images / "unlabelled")
-        rows = np.arange(len(unlabelled))
-        on_unlabelled = predict(classifier, unlabelled, rows, evaluate.batch_size)
-        write_predictions(predictions / "unlabelled.csv", unlabelled, rows, on_unlabelled, classifier.classes)
-
-    number = {name: position for position, name in enumerate(classifier.classes)}
-    actual = opened.index["label"].iloc[test].map(number).to_numpy(np.int64)
-    predicted = probabilities.argmax(axis=1)
-    reliability = calibration.reliability(
-        actual == predicted, calibration.confidence_of(probabilities), evaluate.calibration_bins
-    )
-    write_table(plots / "roc.csv", curves.roc(actual, probabilities, classifier.classes))
-    write_table(
-        plots / "precision_recall.csv", curves.precision_recall(actual, probabilities, classifier.classes)
-    )
-    write_table(plots / "calibration.csv", reliability)
-    names = np.array(classifier.classes, dtype=object)
-    files.write_csv(
-        plots / "confusion.csv", ["actual", "predicted"], zip(names[actual], names[predicted], strict=True)
-    )
+        predict_unlabelled(classifier, images / "unlabelled", predictions)
+    actual = numbers(source, test, classes)
+    write_attention(predictions, classifier, source, test, actual, probabilities, evaluate.attention)
+    write_curves(plots, actual, probabilities, classes, evaluate.calibration_bins)
+    right = actual == probabilities.argmax(axis=1)
+    reliability = calibration.reliability(right, probabilities.max(axis=1), evaluate.calibration_bins)
     figures = {
         **scores.overall(actual, probabilities),
         "expected_calibration_error": calibration.expected_calibration_error(reliability),
+        **at_threshold(numbers(source, validation, classes), on_validation, actual, probabilities),
+        **by_group(right, parts["group"].iloc[test].tolist()),
         "images": len(test),
-        **scores.by_class(actual, probabilities, classifier.classes),
+        **scores.by_class(actual, probabilities, classes),
     }
     return {name: rounded(value) for name, value in figures.items() if math.isfinite(value)}
 
 
-def predict(classifier: Classifier, opened: Images, rows: np.ndarray, chunk: int) -> Probabilities:
-    """Return the probabilities of the images at ``rows``, reading at most ``chunk`` of them at a time."""
-    parts = [classifier.probabilities(pixels) for pixels in opened.chunks(rows, chunk)]
-    return np.concatenate([np.empty((0, len(classifier.classes)), np.float32), *parts])
+def check_fits(classifier: Classifier, source: Images, models: Path, images: Path) -> None:
+    """Raise a UserError unless the model takes these images and knows these classes."""
+    described = source.description["classes"]
+    for what, has, given in (
+        ("classes", classifier.classes, described),
+        ("image size", classifier.shape, source.shape),
+    ):
+        if has != given:
+            raise UserError(
+                f"{models / 'model.json'}: the model's {what} {has} differ from {given} in "
+                f"{images / 'images.json'}; train it on these images: `dvc repro train`"
+            )
 
 
-def write_predictions(
-    path: Path, opened: Images, rows: np.ndarray, probabilities: Probabilities, classes: list[str]
+def numbers(source: Images, rows: Rows, classes: list[str]) -> Classes:
+    """Return the true classes of the images at ``rows`` as positions in ``classes``."""
+    number = {name: position for position, name in enumerate(classes)}
+    return np.array([number[label] for label in source.index["label"].iloc[rows]], np.int64)
+
+
+def predict_unlabelled(classifier: Classifier, images: Path, predictions: Path) -> None:
+    """Write ``unlabelled.csv``: what the model says of the images whose class nobody gave."""
+    source = Images(images)
+    rows = np.arange(len(source))
+    probabilities = predict(classifier, source, rows, "unlabelled")
+    write_predictions(predictions / "unlabelled.csv", source, rows, probabilities, classifier.classes)
+
+
+def write_attention(
+    predictions: Path,
+    classifier: Classifier,
+    source: Images,
+    rows: Rows,
+    actual: Classes,
+    probabilities: Probabilities,
+    most: int,
 ) -> None:
-    """Write id, true label, predicted label and one probability a class, to six decimals, of the images at ``rows``."""
-    index = opened.index.iloc[rows]
-    columns = ["id", "label", "predicted", *(f"p_{name}" for name in classes)]
-    lines = zip(index["id"], index["label"], probabilities, strict=True)
-    files.write_csv(
-        path,
-        columns,
-        ([name, label, classes[p.argmax()], *(f"{value:.6f}" for value in p)] for name, label, p in lines),
+    """Write ``attention.npz``: the ``most`` most confident mistakes, the surest first, with their occlusion maps."""
+    wrong = np.flatnonzero(actual != probabilities.argmax(axis=1))
+    surest = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:most]
+    maps = [occlusion_map(classifier.probabilities, image) for image in source.take(rows[surest])]
+    np.savez(
+        predictions / "attention.npz",
+        ids=source.index["id"].iloc[rows[surest]].to_numpy(np.str_),
+        maps=np.array(maps, np.float32).reshape(len(maps), *source.shape[:2]),
     )
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table of numbers as CSV, to six significant digits."""
-    files.write_csv(path, table.columns, table.itertuples(index=False))
+def write_curves(
+    plots: Path, actual: Classes, probabilities: Probabilities, classes: list[str], bins: int
+) -> None:
+    """Write the tables that `dvc plots` draws: ROC, precision-recall, calibration and confusion."""
+    predicted = probabilities.argmax(axis=1)
+    reliability = calibration.reliability(actual == predicted, probabilities.max(axis=1), bins)
+    for name, table in (
+        ("roc", curves.roc(actual, probabilities, classes)),
+        ("precision_recall", curves.precision_recall(actual, probabilities, classes)),
+        ("calibration", reliability),
+    ):
+        files.write_csv(plots / f"{name}.csv", table.columns, table.itertuples(index=False))
+    names: npt.NDArray[np.object_] = np.array(classes, dtype=object)
+    pairs = zip(names[actual], names[predicted], strict=True)
+    files.write_csv(plots / "confusion.csv", ["actual", "predicted"], pairs)
+
+
+def at_threshold(
+    on_validation: Classes, validation: Probabilities, on_test: Classes, test: Probabilities
+) -> dict[str, float]:
+    """Return, for two classes, the ``threshold`` best on validation and the accuracy on test at it.
+
+    Nothing for more classes, and nothing where validation does not hold both.
+    """
+    if test.shape[1] != 2 or len(np.unique(on_validation)) < 2:
+        return {}
+    threshold = best_threshold(on_validation, validation[:, 1])
+    return {
+        "threshold": threshold,
+        "accuracy_at_threshold": float((on_test == (test[:, 1] >= threshold)).mean()),
+    }
 
 
 def rounded(value: float) -> float:
     """Return ``value`` to six significant digits: what the figures can carry, and steady in a diff."""
     return value if isinstance(value, int) else float(f"{value:.6g}")
-
-
-def _check_fits(classifier: Classifier, opened: Images, models: Path, images: Path) -> None:
-    for what, has, given in (
-        ("classes", classifier.classes, opened.description["classes"]),
-        ("image size", classifier.shape, opened.shape),
-    ):
-        if has != given:
-            raise UserError(
-                f"{models / 'model.json'}: the model's {what} {has} differ from {given} in {images / 'images.json'}; "
-                "train it on these images: `dvc repro train`"
-            )

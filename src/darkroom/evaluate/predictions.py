@@ -1,0 +1,55 @@
+"""One row an image: what it is, what the model says, and the probability of every class."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from darkroom import files
+from darkroom.evaluate.classifier import Classifier, Probabilities
+from darkroom.images import Images
+
+Rows = npt.NDArray[np.int64]
+
+
+def predict(classifier: Classifier, images: Images, rows: Rows, name: str) -> Probabilities:
+    """Return the probabilities of the images at ``rows``, holding the pixels of one step at a time.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        The model.
+    images : Images
+        The folder that holds them.
+    rows : int64, (n,)
+        Positions in the index of ``images``.
+    name : str
+        What the progress bar calls them.
+
+    Returns
+    -------
+    float32, (n, classes)
+    """
+    outputs = [np.empty((0, len(classifier.classes)), np.float32)]
+    with tqdm(total=len(rows), desc=name, unit=" images", disable=None) as progress:
+        for pixels in images.chunks(rows, classifier.batch_size):
+            outputs.append(classifier.probabilities(pixels))
+            progress.update(len(pixels))
+    return np.concatenate(outputs)
+
+
+def write_predictions(
+    path: Path, images: Images, rows: Rows, probabilities: Probabilities, classes: Sequence[str]
+) -> None:
+    """Write ``id``, ``label``, ``predicted`` and a ``p_<class>`` each, to six decimals, in the order of ``rows``."""
+    index = images.index.iloc[rows]
+    files.write_csv(
+        path,
+        ["id", "label", "predicted", *(f"p_{name}" for name in classes)],
+        (
+            [name, label, classes[int(p.argmax())], *(f"{value:.6f}" for value in p)]
+            for name, label, p in zip(index["id"], index["label"], probabilities, strict=True)
+        ),
+    )
