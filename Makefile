@@ -10,7 +10,7 @@ UV_VERSION := 0.13.8
 PYTEST := python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test test-slow check format lock bench clean
+.PHONY: help repro test test-slow verify check format lock bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ test: $(READY)  ## set up, then run the quick tests
 
 test-slow: $(READY)  ## set up, then run the tests that take minutes
 	$(PYTEST) -m slow
+
+verify: $(READY)  ## run the last commit again from nothing, elsewhere, and compare every byte with dvc.lock
+	darkroom verify
 
 check: $(READY)  ## formatting, lint and types
 	ruff format --check .

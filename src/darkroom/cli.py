@@ -80,3 +80,21 @@ def recipe_use(
 
     recipes.use(recipes.read(RECIPES, name), PARAMS, inbox=inbox, force=force)
     typer.echo(f"params.yaml is now {name}; `dvc repro` runs it")
+
+
+@command(app, "verify")
+def verify_command(
+    recipe: Annotated[
+        str | None, typer.Option(help="Run this recipe twice and compare the two runs.")
+    ] = None,
+    inbox: Annotated[str | None, typer.Option(help="With --recipe: its images, in data/inbox/.")] = None,
+) -> None:
+    """Run the last commit again from nothing, in a temporary clone, and compare every output with dvc.lock."""
+    from darkroom.verify import verify
+
+    wrong = verify(Path.cwd(), recipe, inbox)
+    for line in wrong:
+        typer.echo(line)
+    if wrong:
+        raise UserError(f"{len(wrong)} outputs differ; docs/reproducibility.md says what can cause that")
+    typer.echo("every output is the same, byte for byte")

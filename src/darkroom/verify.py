@@ -1,0 +1,82 @@
+"""Verify: run a commit again from nothing, in a temporary clone, and compare every byte with what dvc.lock says."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from darkroom import UserError, recipes
+
+DVC = [sys.executable, "-m", "dvc"]
+
+
+def verify(root: Path, recipe: str | None = None, inbox: str | None = None) -> list[str]:
+    """Run the pipeline of ``root``'s last commit from nothing and return what differs, a line an output.
+
+    Without ``recipe`` the run is compared with the commit's own dvc.lock. With one, the pipeline runs twice, in
+    two clones of different names and under different settings of time zone and hashes, and the two are compared.
+
+    Raises
+    ------
+    UserError
+        A run fails, or there is no dvc.lock to compare with.
+    """
+    with tempfile.TemporaryDirectory(prefix="darkroom-verify-") as name:
+        first = _clone(root, Path(name) / "first")
+        if recipe is None:
+            expected = _lock(first)
+            (first / "dvc.lock").unlink()
+            return list(differences(expected, _run(first, {})))
+        second = _clone(root, Path(name) / "another one")
+        for clone in (first, second):
+            text = recipes.read(clone / "recipes", recipe)
+            recipes.use(text, clone / "params.yaml", inbox=inbox, force=True)
+        other = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "PYTHONHASHSEED": "77"}
+        return list(differences(_run(first, {}), _run(second, other)))
+
+
+def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for each stage or output that two dvc.lock files, parsed, do not agree on."""
+    for stage in sorted(left["stages"].keys() | right["stages"].keys()):
+        if stage not in left["stages"] or stage not in right["stages"]:
+            yield f"{stage}: only in one of the two"
+            continue
+        ours, theirs = (
+            {out["path"]: out["md5"] for out in lock["stages"][stage].get("outs", [])}
+            for lock in (left, right)
+        )
+        for path in sorted(ours.keys() | theirs.keys()):
+            if ours.get(path) != theirs.get(path):
+                yield f"{stage}: {path}: {ours.get(path, 'missing')} and {theirs.get(path, 'missing')}"
+
+
+def _clone(root: Path, folder: Path) -> Path:
+    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(root), str(folder)], check=True)
+    shutil.copytree(root / "data" / "inbox", folder / "data" / "inbox", dirs_exist_ok=True)
+    return folder
+
+
+def _run(folder: Path, settings: Mapping[str, str]) -> Any:
+    """Run everything in a fresh clone, whose DVC cache is empty, and return its dvc.lock."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [*DVC, "repro"], cwd=folder, env=os.environ | {"PATH": path} | settings, check=False
+    )
+    if done.returncode:
+        raise UserError(
+            f"`dvc repro` ended with exit code {done.returncode} in a fresh clone; see its output above"
+        )
+    return _lock(folder)
+
+
+def _lock(folder: Path) -> Any:
+    path = folder / "dvc.lock"
+    if not path.is_file():
+        raise UserError("no dvc.lock in the last commit; run `dvc repro` and commit what it changed")
+    return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
