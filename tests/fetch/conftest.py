@@ -2,7 +2,6 @@
 
 import io
 import random
-import socket
 import ssl
 import threading
 import zipfile
@@ -106,7 +105,7 @@ class Site(ThreadingHTTPServer):
         return f"{self.scheme}://localhost:{self.server_port}{path}"
 
     def handle_error(self, *_: object) -> None:
-        """A client that hangs up is part of the tests."""
+        """Keep quiet: a client that hangs up is part of the tests."""
 
 
 @dataclass
@@ -182,13 +181,14 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
-    for name in ("NETRC", "KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_TOKEN", "KAGGLE_CONFIG_DIR", "DVC_ROOT"):
+    for name in (
+        "NETRC",
+        "KAGGLE_USERNAME",
+        "KAGGLE_KEY",
+        "KAGGLE_API_TOKEN",
+        "KAGGLE_CONFIG_DIR",
+        "DVC_ROOT",
+    ):
         monkeypatch.delenv(name, raising=False)
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])

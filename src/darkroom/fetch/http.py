@@ -31,6 +31,7 @@ def fetch_http(
     Parameters
     ----------
     urls : list of str
+        What to download.
     sha256 : list of str
         The expected digest of each, in hexadecimal; or none at all.
     max_bytes : int

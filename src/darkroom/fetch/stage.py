@@ -46,16 +46,17 @@ def _bring(source: SourceParams, inbox: Path, raw: Path) -> list[tuple[Path, str
         from darkroom.fetch.local import fetch_local
 
         return fetch_local(_listed(source.path), inbox, raw)
-    from darkroom.fetch import http, transfer
+    from darkroom.fetch.transfer import Patience
 
-    return http.fetch_http(
-        _listed(source.urls),
-        _listed(source.sha256),
-        source.max_bytes,
-        raw,
-        partial.folder(),
-        transfer.Patience(),
-    )
+    if source.kind == "kaggle":
+        from darkroom.fetch.kaggle import Wanted, fetch_kaggle
+
+        wanted = Wanted(source.dataset, source.version, source.competition)
+        return fetch_kaggle(wanted, source.max_bytes, raw, partial.folder(), Patience())
+    from darkroom.fetch.http import fetch_http
+
+    urls, digests = _listed(source.urls), _listed(source.sha256)
+    return fetch_http(urls, digests, source.max_bytes, raw, partial.folder(), Patience())
 
 
 def _bundled(source: SourceParams, raw: Path) -> tuple[Path, str]:
