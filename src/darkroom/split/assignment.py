@@ -16,16 +16,16 @@ TRAIN, VALIDATION, TEST = range(3)
 
 
 def draws(seed: int, names: Iterable[str]) -> Draws:
-    """Return one number in [0, 1) for each name, a pure function of ``seed`` and that name: float64, (names,).
+    """Return a number in [0, 1) for each name, a pure function of ``seed`` and the name: float64, (names,).
 
-    Since no draw depends on another, an image that is added or taken away leaves all others their place in line.
+    No draw depends on another, so an image that is added or taken away leaves all others their place in line.
     """
     digests = (hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest() for name in names)
     return np.array([int.from_bytes(digest, "big") >> 11 for digest in digests], np.float64) / 2**53
 
 
 def quotas(count: int, fractions: Sequence[float] | Draws) -> Rows:
-    """Share ``count`` out by ``fractions`` with the largest-remainder method: int64, (parts,), together ``count``.
+    """Share ``count`` out by ``fractions`` with the largest-remainder method: int64, (parts,).
 
     A part whose fraction is above 0 gets at least one as long as there are enough for all such parts.
     """
@@ -45,9 +45,9 @@ def quotas(count: int, fractions: Sequence[float] | Draws) -> Rows:
 def assign(strata: Rows, groups: Rows, drawn: Draws, fractions: Sequence[float]) -> Rows:
     """Assign each image to a part: int64, (images,), positions in :data:`PARTS`.
 
-    Each stratum is shared out by :func:`quotas`. Groups of several images come first, the larger ones before the
-    smaller: each goes where its draw falls if it fits there, else where what is missing of its strata is greatest.
-    Images that stand alone then fill up each part in the order of their draws, to the image.
+    Each stratum is shared out by :func:`quotas`. Groups of several images come first, the larger ones before
+    the smaller: each goes where its draw falls if it fits there, else where what is missing of its strata is
+    greatest. Images that stand alone then fill up each part in the order of their draws, to the image.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def assign(strata: Rows, groups: Rows, drawn: Draws, fractions: Sequence[float])
         here, counts = np.unique(strata[members], return_counts=True)
         part = _by_draw(drawn[members[0]], fractions)
         if (missing[here, part] < counts).any():
-            part = int(np.argmax((counts / totals[here]) @ missing[here]))
+            part = int(np.argmax((counts[:, None] / totals[here, None] * missing[here]).sum(axis=0)))
         parts[members] = part
         missing[here, part] -= counts
     for stratum in range(len(totals)):
@@ -106,29 +106,29 @@ def _fill(count: int, missing: Rows) -> Rows:
 
 
 def cover(
-    parts: Rows, classes: Rows, groups: Rows, drawn: Draws, asked: Sequence[int]
+    parts: Rows, strata: Rows, groups: Rows, drawn: Draws, asked: Sequence[int]
 ) -> tuple[int, int] | None:
-    """Move the smallest groups that help until each class has an image in each part of ``asked``; in place.
+    """Move the smallest groups that help until each stratum has an image in each of ``asked``; in place.
 
     Returns
     -------
-    None, or the class and the part for which no group could be moved without leaving a class absent elsewhere.
+    None, or the stratum and the part for which no group could be moved without leaving one absent elsewhere.
     """
-    table = np.zeros((int(classes.max()) + 1, len(PARTS)), np.int64)
-    np.add.at(table, (classes, parts), 1)
-    for kind, part in np.argwhere(table == 0):
-        if part not in asked or table[kind, part]:
+    table = np.zeros((int(strata.max()) + 1, len(PARTS)), np.int64)
+    np.add.at(table, (strata, parts), 1)
+    for stratum, part in np.argwhere(table == 0):
+        if part not in asked or table[stratum, part]:
             continue
-        for first in _smallest(np.unique(groups[classes == kind]), groups, drawn):
+        for first in _smallest(np.unique(groups[strata == stratum]), groups, drawn):
             members = np.flatnonzero(groups == first)
-            here, counts = np.unique(classes[members], return_counts=True)
+            here, counts = np.unique(strata[members], return_counts=True)
             if (table[here, parts[first]] > counts).all():
                 table[here, parts[first]] -= counts
                 table[here, part] += counts
                 parts[members] = part
                 break
         else:
-            return int(kind), int(part)
+            return int(stratum), int(part)
     return None
 
 
@@ -137,18 +137,17 @@ def _smallest(firsts: Rows, groups: Rows, drawn: Draws) -> Rows:
     return firsts[np.lexsort((firsts, drawn[firsts], sizes))]
 
 
-def check_classes(classes: Rows, groups: Rows, names: Sequence[str], asked: Sequence[int]) -> None:
-    """Raise a UserError if a class has fewer groups than there are parts asked for."""
-    pairs = np.unique(np.stack([classes, groups]), axis=1)
+def check_enough(strata: Rows, groups: Rows, names: Sequence[str], asked: Sequence[int]) -> None:
+    """Raise a UserError if a stratum, called as in ``names``, has fewer groups than there are parts asked for."""
+    pairs = np.unique(np.stack([strata, groups]), axis=1)
     counts = np.bincount(pairs[0], minlength=len(names))
-    images = np.bincount(classes, minlength=len(names))
+    images = np.bincount(strata, minlength=len(names))
     for name, count, total in zip(names, counts, images, strict=True):
         if count < len(asked):
-            held = (
-                f"{total} images in {count} groups that stay together" if count < total else f"{total} images"
-            )
+            inseparable = f" in {count} groups that stay together" if count < total else ""
+            keys = ", ".join(f"split.{PARTS[part]}" for part in asked)
             raise UserError(
-                f"params.yaml: split.train, split.validation, split.test: class {name!r} has {held}; expected at least"
-                f" {len(asked)}, one for each of {', '.join(PARTS[part] for part in asked)}; bring more images, leave"
-                f" the class out (labels.skip), merge it (labels.map), or set a part to 0"
+                f"params.yaml: {keys}: {name} has {total} images{inseparable} to share out; expected at least"
+                f" {len(asked)}, one for each of them; bring more images, leave the class out (labels.skip),"
+                f" merge it (labels.map), or set one of these to 0"
             )

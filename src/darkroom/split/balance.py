@@ -6,13 +6,31 @@ import numpy as np
 import numpy.typing as npt
 
 from darkroom.split.assignment import PARTS
-from darkroom.split.ready_made import leaked
+from darkroom.split.ready_made import leaked, straddling
 
 Rows = npt.NDArray[np.int64]
 
 
-def measure(parts: Rows, classes: Rows, groups: Rows, fractions: Sequence[float]) -> dict[str, int | float]:
-    """Return the metrics of the split stage; groups count from two images on."""
+def measure(
+    parts: Rows, classes: Rows, groups: Rows, alike: Rows, fractions: Sequence[float]
+) -> dict[str, int | float]:
+    """Return the metrics of the split stage, flat.
+
+    `train`, `validation`, `test`: images. `groups`, `grouped_images`, `largest_group`: of groups of two images
+    or more. `leaked_images`: in validation or test while another of their group is in train.
+    `near_duplicates_across_labels`: images in groups of look-alikes that bear more than one label.
+    `balance_error`: see :func:`balance_error`. `fraction_error`: the largest absolute difference between what
+    was asked for (``fractions`` of the images that were drawn) and what came, in parts of these images.
+
+    Parameters
+    ----------
+    parts, classes : int64, (images,)
+        The part and the class of each image.
+    groups, alike : int64, (images,)
+        The row of the first member of each image's group; of all that stay together, and by looks alone.
+    fractions : three floats
+        The parts asked for.
+    """
     sizes = np.bincount(groups, minlength=len(groups))
     counts = np.bincount(parts, minlength=len(PARTS))
     return {
@@ -21,7 +39,9 @@ def measure(parts: Rows, classes: Rows, groups: Rows, fractions: Sequence[float]
         "grouped_images": int(sizes[sizes > 1].sum()),
         "largest_group": int(sizes.max()),
         "leaked_images": leaked(parts, groups),
+        "near_duplicates_across_labels": int(straddling(classes, alike).sum()),
         "balance_error": round(balance_error(parts, classes), 6),
+        "fraction_error": round(fraction_error(counts, fractions), 6),
     }
 
 
@@ -32,3 +52,13 @@ def balance_error(parts: Rows, classes: Rows) -> float:
     table = table[table.sum(axis=1) > 0]
     overall = table.sum(axis=0) / table.sum()
     return float(np.abs(table / table.sum(axis=1, keepdims=True) - overall).max())
+
+
+def fraction_error(counts: Rows, fractions: Sequence[float]) -> float:
+    """Return the largest absolute difference between the fractions asked for and the parts' shares.
+
+    Parts whose fraction is 0 came with the source and are left out, as nothing was asked of them.
+    """
+    asked = np.asarray(fractions, np.float64)
+    drawn = np.where(asked > 0, counts, 0)
+    return float(np.abs(drawn / drawn.sum() - asked).max())

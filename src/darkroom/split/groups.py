@@ -9,16 +9,17 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from darkroom import UserError
 from darkroom.split import hashes
 
 Rows = npt.NDArray[np.int64]
 
 
-def group(index: pd.DataFrame, near_duplicates: int | None, group_by: str | None) -> Rows:
-    """Return the group of each image, as the row of the group's first member: int64, (images,).
+def look_alikes(index: pd.DataFrame, near_duplicates: int | None) -> Rows:
+    """Return the group of each image by its looks, as the row of the group's first member: int64, (images,).
 
-    Images stay together that have the same file (sha256), perceptual hashes (phash) within ``near_duplicates`` bits,
-    or the same match of ``group_by`` in their id; and, through these, the images each of them stays with.
+    Images stay together that have the same file (sha256) or perceptual hashes (phash) within
+    ``near_duplicates`` bits, and, through these, the images each of them stays with.
 
     Parameters
     ----------
@@ -26,20 +27,39 @@ def group(index: pd.DataFrame, near_duplicates: int | None, group_by: str | None
         The images, with the columns of :data:`darkroom.images.INDEX_COLUMNS`.
     near_duplicates : int or None
         Largest Hamming distance, in bits; None: perceptual hashes are not looked at.
-    group_by : str or None
-        Regular expression; its first group counts, or the whole match where it has none. An image whose id does not
-        match stays with none on that account.
     """
-    links = [same(index["sha256"])]
+    links = same(index["sha256"])
     if near_duplicates is not None:
-        links.append(alike(index["phash"], near_duplicates))
-    if group_by is not None:
-        links.append(same([subject(id, group_by) for id in index["id"]]))
-    return components(len(index), np.concatenate(links))
+        links = np.concatenate([links, alike(index["phash"], near_duplicates)])
+    return components(len(index), links)
+
+
+def with_subjects(groups: Rows, ids: Sequence[str], pattern: str | None) -> Rows:
+    """Return ``groups`` joined where ids have the same match of ``pattern``, in the same form.
+
+    The first group of the regular expression counts, or the whole match where it has none. An image whose id
+    does not match stays with none on that account.
+
+    Raises
+    ------
+    UserError
+        The pattern matches no id at all.
+    """
+    if pattern is None:
+        return groups
+    subjects = [subject(id, pattern) for id in ids]
+    if not any(subjects):
+        raise UserError(
+            f"params.yaml: split.group_by: {pattern!r} matches none of the {len(ids)} ids, such as {ids[0]!r};"
+            f" expected a regular expression that finds the subject in an id (column id of data/images/index.csv),"
+            f" or null"
+        )
+    own = np.stack([np.arange(len(groups)), groups], axis=1)
+    return components(len(groups), np.concatenate([own, same(subjects)]))
 
 
 def subject(id: str, pattern: str) -> str:
-    """Return what ``pattern`` finds in ``id``: its first group, or all of the match; empty where it finds nothing."""
+    """Return what ``pattern`` finds in ``id``: its first group, or the whole match; else nothing."""
     match = re.search(pattern, id)
     if match is None:
         return ""
@@ -55,8 +75,8 @@ def same(values: Sequence[str] | pd.Series) -> Rows:
 
 
 def alike(phash: pd.Series, distance: int) -> Rows:
-    """Return links that join images whose hashes, 16 hexadecimal digits each, are within ``distance`` bits."""
-    codes, first = _first(phash)
+    """Return links that join images whose hashes, 16 hexadecimal digits each, are at most ``distance`` apart."""
+    _, first = _first(phash)
     values = np.array([int(text, 16) for text in phash.iloc[first]], np.uint64)
     return np.concatenate([same(phash), first[hashes.near(values, distance)]])
 

@@ -10,18 +10,21 @@ Rows = npt.NDArray[np.int64]
 
 BITS = np.left_shift(np.uint64(1), np.arange(64, dtype=np.uint64))
 
-SMALL = 512
-"""Below so many hashes, comparing them all costs less than sorting them into buckets."""
+SQUARE = 1024
+"""Up to so many hashes are compared in one square: the numbers fit in the processor's cache."""
+
+BUCKET = 10_000
+"""What it costs to look into one bucket, in comparisons: many tiny buckets are slower than a few middling ones."""
 
 
 def near(hashes: Hashes, distance: int) -> Rows:
     """Return links that join all hashes within ``distance``, directly or through others.
 
     The pigeonhole principle: cut 64 bits into ``distance + 1`` blocks, and two hashes that differ in at most
-    ``distance`` bits agree in at least one block (Manku, Jain, Das Sarma, "Detecting near-duplicates for web
-    crawling", WWW 2007). So only hashes of one bucket, those that agree in a block, are compared. Blocks are dealt
-    from the bits that vary in the bucket at hand, the most varied first, and buckets that stay large are cut again:
-    where most hashes agree in most bits, fixed blocks would throw all of them into one bucket.
+    ``distance`` bits agree in at least one block (Manku, Jain, Das Sarma, "Detecting near-duplicates for
+    web crawling", WWW 2007). So only hashes of one bucket, those that agree in a block, are compared. Blocks
+    are dealt from the bits that vary in the bucket at hand, the most varied first, and buckets that stay
+    large are cut again: where most hashes agree in most bits, fixed blocks would throw all into one bucket.
 
     Parameters
     ----------
@@ -33,35 +36,43 @@ def near(hashes: Hashes, distance: int) -> Rows:
     Returns
     -------
     int64, (m, 2)
-        Positions in ``hashes``. Each link joins two hashes within ``distance``, and the connected components of
-        the links are those of all such pairs; not every pair is named.
+        Positions in ``hashes``. Each link joins two hashes within ``distance``, and the connected components
+        of the links are those of all such pairs; not every pair is named.
     """
-    links = [np.empty((0, 2), np.int64), *_links(hashes, np.arange(len(hashes)), distance)]
-    return np.concatenate(links)
+    none = np.empty((0, 2), np.int64)
+    if distance == 0:
+        return none
+    return np.concatenate([none, *_links(hashes, np.arange(len(hashes)), distance)])
 
 
 def _links(hashes: Hashes, rows: Rows, distance: int) -> Iterator[Rows]:
     """Yield links among ``rows``, all of which may be near each other."""
-    if distance == 0 or len(rows) < 2:
+    if len(rows) <= SQUARE:
+        yield from _square(hashes, rows, distance)
         return
-    if len(rows) > SMALL:
-        blocks = _blocks(hashes[rows], distance + 1)
-        buckets = [bucket for block in blocks for bucket in _buckets(hashes[rows] & block)]
-        # Cutting pays only where the buckets of all blocks together are less work than the bucket as it is.
-        if 2 * sum(len(bucket) ** 2 for bucket in buckets) < len(rows) ** 2:
-            for bucket in buckets:
-                yield from _links(hashes, rows[bucket], distance)
-            return
-    yield from _compare(hashes, rows, distance)
+    here = hashes[rows]
+    buckets = [bucket for block in _blocks(here, distance + 1) for bucket in _buckets(here & block)]
+    if 2 * sum(_cost(len(bucket)) for bucket in buckets) < _cost(len(rows)):
+        for bucket in buckets:
+            yield from _links(hashes, rows[bucket], distance)
+    else:
+        yield from _walk(hashes, rows, distance)
+
+
+def _cost(count: int) -> int:
+    return count**2 + BUCKET
 
 
 def _blocks(hashes: Hashes, count: int) -> list[np.uint64]:
-    """Deal the bits that vary among ``hashes`` into ``count`` masks, the most even ones first."""
+    """Deal the bits that vary among ``hashes`` into ``count`` masks, the most even ones first.
+
+    With fewer varied bits than masks some masks are empty, and all hashes agree there: as they should.
+    """
     ones = np.array([np.count_nonzero(hashes & bit) for bit in BITS])
     evenness = np.minimum(ones, len(hashes) - ones)
     order = np.argsort(-evenness, kind="stable")
     varied = BITS[order[evenness[order] > 0]]
-    return [np.bitwise_or.reduce(varied[start::count]) for start in range(min(count, len(varied)))]
+    return [np.bitwise_or.reduce(varied[start::count]) for start in range(count)]
 
 
 def _buckets(keys: Hashes) -> list[Rows]:
@@ -71,11 +82,21 @@ def _buckets(keys: Hashes) -> list[Rows]:
     return [bucket for bucket in np.split(order, bounds) if len(bucket) > 1]
 
 
-def _compare(hashes: Hashes, rows: Rows, distance: int) -> Iterator[Rows]:
+def _square(hashes: Hashes, rows: Rows, distance: int) -> Iterator[Rows]:
+    """Yield links among ``rows`` by comparing each with each."""
+    here = hashes[rows]
+    first, second = np.nonzero(np.bitwise_count(here[:, None] ^ here) <= distance)
+    ahead = first < second
+    if ahead.sum() > 4 * len(rows):  # a heap of near hashes has far more links than it needs
+        yield from _walk(hashes, rows, distance)
+    else:
+        yield np.stack([rows[first[ahead]], rows[second[ahead]]], axis=1)
+
+
+def _walk(hashes: Hashes, rows: Rows, distance: int) -> Iterator[Rows]:
     """Yield links among ``rows`` by walking from each hash to those not yet reached.
 
-    A hash that was reached is never compared again as a target, so that a thousand hashes all near each other cost
-    a thousand comparisons and not a million.
+    A hash that was reached is not looked for again, so that a heap of near hashes costs no more than its size.
     """
     left_rows, left = rows, hashes[rows]
     while len(left) > 1:

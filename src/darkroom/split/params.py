@@ -59,6 +59,6 @@ class SplitParams(Section):
 
 
 class NormalizeParams(Section):
-    """How pixel values are brought to the range the network works in; params.yaml says what each method does."""
+    """How pixel values reach the range the network works in; params.yaml says what each method does."""
 
     method: Literal["rescale", "minmax", "standard", "zca"]

@@ -20,10 +20,10 @@ def kept(came: Sequence[str], groups: Rows, ready_made: str) -> Rows:
     groups : int64, (images,)
         The row of the first member of each image's group.
     ready_made : str
-        ignore: nothing is kept. keep: what came as validation or test stays. repair: the same, but a group that
-        lies in more than one part goes to the training images whole.
+        ignore: nothing is kept. keep: what came as validation or test stays. repair: the same, but a group
+        that lies in more than one part goes to the training images whole.
 
-    Where both validation and test came, all other images are train; where one is missing, it is drawn from them.
+    Where both validation and test came, all others are train; where one is missing, it is drawn from these.
     """
     if ready_made == "ignore":
         return np.full(len(came), -1, np.int64)
@@ -43,10 +43,10 @@ def straddling(parts: Rows, groups: Rows) -> npt.NDArray[np.bool_]:
 
 
 def rescaled(fractions: Sequence[float], parts: Rows) -> tuple[float, float, float]:
-    """Return the fractions for the images yet to be drawn: 0 for parts that came, the others scaled to 1."""
-    train, validation, test = (
-        0.0 if (parts == part).any() else fractions[part] for part in range(len(PARTS))
-    )
+    """Return the fractions for the images yet to be drawn: 0 for validation or test that came, together 1."""
+    train = fractions[TRAIN]
+    validation = 0.0 if (parts == VALIDATION).any() else fractions[VALIDATION]
+    test = 0.0 if (parts == TEST).any() else fractions[TEST]
     total = train + validation + test
     return train / total, validation / total, test / total
 

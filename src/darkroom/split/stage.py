@@ -17,34 +17,36 @@ Rows = npt.NDArray[np.int64]
 
 
 def split(split: SplitParams, normalize: NormalizeParams, images: Path, out: Path) -> dict[str, Any]:
-    """Assign the images in folder ``images`` to parts and fit the normalization on train, into folder ``out``.
+    """Assign the images in folder ``images`` and fit the normalization on train, into folder ``out``.
 
     Returns
     -------
     dict
-        The metrics, flat: images in each part and groups, what leaks, and how close the result came to the request.
+        The metrics of :func:`darkroom.split.balance.measure`.
 
     Raises
     ------
     UserError
-        There are no images or one class only, or a part asked for would lack a class, or there are no test images.
+        There are no images, no test images or one class only, or a part asked for would lack a class.
     """
     source = Images(images)
     index = source.index
     names = sorted(set(index["label"]))
     check(index, names, images)
     classes = np.searchsorted(names, index["label"]).astype(np.int64)
-    grouped = groups.group(index, split.near_duplicates, split.group_by)
+    alike = groups.look_alikes(index, split.near_duplicates)
+    grouped = groups.with_subjects(alike, index["id"].tolist(), split.group_by)
     parts, fractions = assign(split, index, names, classes, grouped)
+
+    statistics = normalization.fit(normalize.method, source, np.flatnonzero(parts == TRAIN))
 
     files.empty_folder(out)
     ids = index["id"].tolist()
     rows = zip(ids, (PARTS[part] for part in parts), (ids[first] for first in grouped), strict=True)
     files.write_csv(out / "split.csv", ("id", "split", "group"), rows)
-    statistics = normalization.fit(normalize.method, source, np.flatnonzero(parts == TRAIN))
     with files.whole(out / "normalization.npz") as part:
         np.savez(part, method=np.array(normalize.method), **statistics)  # type: ignore[arg-type]
-    return balance.measure(parts, classes, grouped, fractions)
+    return balance.measure(parts, classes, grouped, alike, fractions)
 
 
 def check(index: pd.DataFrame, names: list[str], images: Path) -> None:
@@ -53,8 +55,8 @@ def check(index: pd.DataFrame, names: list[str], images: Path) -> None:
         raise UserError(f"{images / 'index.csv'}: no labelled images; check source and labels in params.yaml")
     if len(names) == 1:
         raise UserError(
-            f"{images / 'index.csv'}: all {len(index)} images have the label {names[0]!r}; expected two classes or"
-            f" more; check labels.kind, labels.depth, labels.pattern, labels.map and labels.skip in params.yaml"
+            f"{images / 'index.csv'}: all {len(index)} images have the label {names[0]!r}; expected two classes"
+            f" or more; check labels.kind, labels.depth, labels.pattern, labels.map and labels.skip in params.yaml"
         )
 
 
@@ -87,20 +89,21 @@ def draw(
 ) -> Rows:
     """Return the parts drawn for the images at rows ``free``."""
     asked = [part for part in range(len(PARTS)) if fractions[part] > 0]
-    # Rows of the whole index become positions among the free images, each group named by its first free member.
+    strata = classes if params.stratified else np.zeros_like(classes)
+    called = [f"class {name!r}" for name in names] if params.stratified else ["the whole"]
+    # Rows of the whole index become positions among the free images: a group is named by its first free member.
     _, first, inverse = np.unique(grouped[free], return_index=True, return_inverse=True)
     among = first[inverse].astype(np.int64)
     drawn = assignment.draws(params.seed, index["id"].iloc[grouped[free]])
-    if not params.stratified:
-        return assignment.assign(np.zeros_like(classes), among, drawn, fractions)
-    assignment.check_classes(classes, among, names, asked)
-    parts = assignment.assign(classes, among, drawn, fractions)
-    stuck = assignment.cover(parts, classes, among, drawn, asked)
+    assignment.check_enough(strata, among, called, asked)
+    parts = assignment.assign(strata, among, drawn, fractions)
+    stuck = assignment.cover(parts, strata, among, drawn, asked)
     if stuck is not None:
+        stratum, part = stuck
         raise UserError(
-            f"params.yaml: split.group_by, split.near_duplicates: the groups that stay together leave class"
-            f" {names[stuck[0]]!r} without an image in {PARTS[stuck[1]]}; bring more images, make the groups smaller,"
-            f" or set split.{PARTS[stuck[1]]} to 0"
+            f"params.yaml: split.group_by, split.near_duplicates: the groups that stay together leave"
+            f" {called[stratum]} without an image in {PARTS[part]}; bring more images, make the groups smaller,"
+            f" or set split.{PARTS[part]} to 0"
         )
     return parts
 
@@ -109,10 +112,13 @@ def check_train(parts: Rows, classes: Rows, names: list[str], params: SplitParam
     """Raise a UserError if a class is absent from train: the model could never name it."""
     absent = sorted(set(range(len(names))) - set(classes[parts == TRAIN].tolist()))
     if absent:
-        cause = f"got {params.ready_made!r}" if params.stratified else "got stratified: false"
-        key = "split.ready_made" if params.stratified else "split.stratified"
-        remedy = "ignore" if params.stratified else "true"
+        key, value, remedy = (
+            ("ready_made", params.ready_made, "ignore")
+            if params.stratified
+            else ("stratified", "false", "true")
+        )
         raise UserError(
-            f"params.yaml: {key}: {cause}, which leaves class {names[absent[0]]!r} without a training image; set"
-            f" {key} to {remedy}, or leave the class out (labels.skip)"
+            f"params.yaml: split.{key}: got {value}, which leaves class {names[absent[0]]!r} without a training"
+            f" image, so that no model could name it; set split.{key}: {remedy}, or leave the class out"
+            f" (labels.skip)"
         )

@@ -1,0 +1,158 @@
+"""Quotas hold, no group is parted, and who goes where depends on the seed and hardly on the others."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from darkroom.split import assignment
+
+FRACTIONS = (0.7, 0.1, 0.2)
+
+
+def alone(count: int, seed: int = 0, classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Return the strata of images that each stand alone, and their draws."""
+    return np.arange(count) % classes, assignment.draws(seed, (f"{row}.png" for row in range(count)))
+
+
+@st.composite
+def grouped(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw strata, groups named by their first member, and the groups' draws."""
+    count = draw(st.integers(6, 120))
+    strata = np.array(draw(st.lists(st.integers(0, 3), min_size=count, max_size=count)))
+    _, strata = np.unique(strata, return_inverse=True)
+    names = draw(st.lists(st.integers(0, count // 2), min_size=count, max_size=count))
+    _, first, inverse = np.unique(names, return_index=True, return_inverse=True)
+    groups = first[inverse]
+    drawn = assignment.draws(draw(st.integers(0, 1000)), [str(row) for row in groups])
+    return strata, groups, drawn
+
+
+def test_draws_depend_on_seed_and_name_alone() -> None:
+    first = assignment.draws(0, ["a", "b", "c"])
+    assert assignment.draws(0, ["c", "a"]).tolist() == [first[2], first[0]]
+    assert (assignment.draws(1, ["a", "b", "c"]) != first).all()
+    assert first.tolist() == [
+        0.7417194198289921,
+        0.38296226762766417,
+        0.3010089156040856,
+    ]  # the same on every machine
+
+
+def test_draws_are_even() -> None:
+    drawn = assignment.draws(0, (str(row) for row in range(10_000)))
+    counts = np.histogram(drawn, bins=10, range=(0, 1))[0]
+    assert abs(counts - 1000).max() < 130  # more than four standard deviations
+
+
+@pytest.mark.parametrize(
+    ("count", "fractions", "expected"),
+    [
+        (10, FRACTIONS, [7, 1, 2]),
+        (3670, (0.8, 0.2, 0.0), [2936, 734, 0]),
+        (100, (0.57, 0.29, 0.14), [57, 29, 14]),  # 0.57 * 100 is 56.99999999999999
+        (5, FRACTIONS, [3, 1, 1]),
+        (3, (0.98, 0.01, 0.01), [1, 1, 1]),
+        (2, FRACTIONS, [1, 0, 1]),
+        (0, FRACTIONS, [0, 0, 0]),
+    ],
+)
+def test_quotas_are_whole_and_leave_no_part_empty(
+    count: int, fractions: tuple[float, ...], expected: list[int]
+) -> None:
+    assert assignment.quotas(count, fractions).tolist() == expected
+
+
+@settings(derandomize=True)
+@given(st.integers(0, 10_000), st.tuples(*[st.floats(0.01, 1)] * 3))
+def test_quotas_are_within_one_of_the_exact_share(count: int, weights: tuple[float, float, float]) -> None:
+    shares = np.array(weights) / sum(weights)
+    got = assignment.quotas(count, weights)
+    assert got.sum() == count
+    if (count * shares >= 1).all():
+        assert (abs(got - count * shares) < 1 + 1e-6).all()
+
+
+def test_images_that_stand_alone_meet_every_quota_to_the_image() -> None:
+    strata, drawn = alone(1001)
+    parts = assignment.assign(strata, np.arange(1001), drawn, FRACTIONS)
+    for stratum in range(3):
+        counts = np.bincount(parts[strata == stratum], minlength=3)
+        assert counts.tolist() == assignment.quotas((strata == stratum).sum(), FRACTIONS).tolist()
+
+
+@settings(derandomize=True, deadline=None)
+@given(grouped())
+def test_no_group_is_parted(case: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    strata, groups, drawn = case
+    parts = assignment.assign(strata, groups, drawn, FRACTIONS)
+    assert (parts >= 0).all()
+    assert (parts == parts[groups]).all()
+
+
+@settings(derandomize=True, deadline=None)
+@given(grouped())
+def test_cover_parts_no_group_and_leaves_nothing_asked_for_empty(
+    case: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    strata, groups, drawn = case
+    parts = assignment.assign(strata, groups, drawn, FRACTIONS)
+    stuck = assignment.cover(parts, strata, groups, drawn, [0, 1, 2])
+    assert (parts == parts[groups]).all()
+    table = np.zeros((strata.max() + 1, 3), int)
+    np.add.at(table, (strata, parts), 1)
+    assert (table > 0).all() or (stuck is not None and table[stuck] == 0)
+
+
+def test_groups_of_one_class_leave_the_quotas_by_less_than_a_group() -> None:
+    groups = np.arange(3000) // 10 * 10
+    parts = assignment.assign(
+        np.zeros(3000, int), groups, assignment.draws(0, (str(row) for row in groups)), FRACTIONS
+    )
+    assert (abs(np.bincount(parts) - [2100, 300, 600]) < 10).all()
+
+
+def test_patients_of_all_sizes_with_both_classes_keep_the_balance() -> None:
+    rng = np.random.default_rng(1)
+    patient = np.repeat(np.arange(200), rng.integers(20, 260, 200))
+    strata = (rng.random(len(patient)) < rng.beta(1, 1, 200)[patient]).astype(int)
+    first = np.flatnonzero(np.diff(patient, prepend=-1))[patient]
+    parts = assignment.assign(strata, first, assignment.draws(0, (str(row) for row in first)), FRACTIONS)
+    shares = np.bincount(parts) / len(parts)
+    assert abs(shares - FRACTIONS).max() < 0.01
+    table = np.zeros((3, 2))
+    np.add.at(table, (parts, strata), 1)
+    assert abs(table[:, 1] / table.sum(axis=1) - strata.mean()).max() < 0.03
+    large = np.bincount(patient)[patient] > 200
+    assert (np.bincount(parts[large], minlength=3) > 0).all()  # large groups are not all put into train
+
+
+def test_a_group_larger_than_validation_and_test_goes_to_train() -> None:
+    groups = np.array([0] * 60 + list(range(60, 100)))
+    for seed in range(20):
+        parts = assignment.assign(
+            np.zeros(100, int), groups, assignment.draws(seed, map(str, groups)), FRACTIONS
+        )
+        assert parts[0] == assignment.TRAIN
+        assert np.bincount(parts).tolist() == [70, 10, 20]
+
+
+def test_another_seed_is_another_assignment_of_images_and_of_groups() -> None:
+    for groups in (np.arange(600), np.arange(600) // 6 * 6):
+        assigned = [
+            assignment.assign(np.zeros(600, int), groups, assignment.draws(seed, map(str, groups)), FRACTIONS)
+            for seed in (0, 1)
+        ]
+        # Two independent draws agree in 0.7² + 0.1² + 0.2² = 0.54 of the images.
+        assert 0.35 < (assigned[0] == assigned[1]).mean() < 0.75
+
+
+@pytest.mark.parametrize("size", [1, 5])
+def test_one_image_more_moves_hardly_any_other(size: int) -> None:
+    names = [f"{row // size * size}" for row in range(600)]
+    groups = np.arange(600) // size * size
+    before = assignment.assign(np.zeros(600, int), groups, assignment.draws(0, names), FRACTIONS)
+    for extra in range(25):
+        drawn = assignment.draws(0, [*names, f"new {extra}"])
+        after = assignment.assign(np.zeros(601, int), np.append(groups, 600), drawn, FRACTIONS)
+        assert (after[:600] != before).sum() <= 2 * size

@@ -1,0 +1,74 @@
+"""The sections `split` and `normalize` say what is allowed when they are given something else."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from darkroom import UserError
+from darkroom.params import Params
+from darkroom.split.params import NormalizeParams, SplitParams
+
+GOOD = {
+    "train": 0.7,
+    "validation": 0.1,
+    "test": 0.2,
+    "seed": 0,
+    "stratified": "true",
+    "ready_made": "keep",
+    "near_duplicates": 2,
+    "group_by": "null",
+}
+
+
+def read(folder: Path, **changes: Any) -> SplitParams:
+    path = folder / "params.yaml"
+    path.write_text("split:\n" + "".join(f"  {key}: {value}\n" for key, value in {**GOOD, **changes}.items()))
+    return Params(path).section("split", SplitParams)
+
+
+def test_the_params_in_the_repository_are_valid(root: Path) -> None:
+    params = Params(root / "params.yaml")
+    assert sum(params.section("split", SplitParams).fractions) == pytest.approx(1)
+    params.section("normalize", NormalizeParams)
+
+
+def test_fractions_with_no_exact_binary_form_add_up(tmp_path: Path) -> None:
+    assert 0.7 + 0.2 + 0.1 != 1
+    assert read(tmp_path, validation=0.2, test=0.1).fractions == (0.7, 0.2, 0.1)
+
+
+def test_whole_numbers_are_fractions_too(tmp_path: Path) -> None:
+    assert read(tmp_path, train=1, validation=0, test=0).fractions == (1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "allowed"),
+    [
+        ({"train": 0.8}, "split", "add up to 1.1"),
+        ({"test": 0.2000001}, "split", "add up to 1.0000001"),
+        ({"train": 0, "test": 0.9}, "split.train", "more than 0"),
+        ({"test": -0.1}, "split.test", "greater than or equal to 0"),
+        ({"test": ".nan"}, "split.test", "got nan; expected"),
+        ({"seed": -1}, "split.seed", "greater than or equal to 0"),
+        ({"seed": 1.5}, "split.seed", "integer"),
+        ({"stratified": "1"}, "split.stratified", "boolean"),
+        ({"ready_made": "mend"}, "split.ready_made", "'keep', 'repair' or 'ignore'"),
+        ({"near_duplicates": 9}, "split.near_duplicates", "less than or equal to 8"),
+        ({"group_by": "'(C\\d+'"}, "split.group_by", "a regular expression or null"),
+        ({"folds": 5}, "split.folds", "unknown parameter"),
+    ],
+)
+def test_a_wrong_value_is_answered_with_what_is_allowed(
+    tmp_path: Path, changes: dict[str, Any], key: str, allowed: str
+) -> None:
+    with pytest.raises(UserError) as error:
+        read(tmp_path, **changes)
+    assert f"{tmp_path / 'params.yaml'}: {key}: " in str(error.value)
+    assert allowed in str(error.value)
+
+
+def test_an_unknown_normalization_is_answered_with_the_known_ones(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("normalize:\n  method: whiten\n")
+    with pytest.raises(UserError, match=r"normalize\.method: got 'whiten'; expected .*'zca'"):
+        Params(tmp_path / "params.yaml").section("normalize", NormalizeParams)

@@ -1,0 +1,166 @@
+"""The split stage, driven as its door drives it: images in, split.csv, normalization.npz and metrics out."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from darkroom import UserError
+from darkroom.images import Images
+from darkroom.split.params import NormalizeParams, SplitParams
+from darkroom.split.stage import split
+
+Write = Callable[..., Path]
+GOOD: dict[str, Any] = {
+    "train": 0.7,
+    "validation": 0.1,
+    "test": 0.2,
+    "seed": 0,
+    "stratified": True,
+    "ready_made": "keep",
+    "near_duplicates": 2,
+    "group_by": None,
+}
+
+
+def run(images: Path, method: str = "rescale", **changes: Any) -> tuple[dict[str, Any], pd.DataFrame]:
+    out = images.parent / "split"
+    metrics = split(SplitParams(**{**GOOD, **changes}), NormalizeParams(method=method), images, out)
+    return metrics, pd.read_csv(out / "split.csv", keep_default_na=False, dtype=str)
+
+
+def test_rows_follow_the_index_and_counts_meet_the_request(write_images: Write) -> None:
+    images = write_images(["a"] * 100 + ["b"] * 50)
+    metrics, table = run(images)
+    assert table.columns.tolist() == ["id", "split", "group"]
+    assert table["id"].tolist() == Images(images).index["id"].tolist()
+    assert table["group"].tolist() == table["id"].tolist()
+    assert table["split"].value_counts().to_dict() == {"train": 105, "validation": 15, "test": 30}
+    assert (metrics["train"], metrics["balance_error"], metrics["fraction_error"]) == (105, 0, 0)
+
+
+@pytest.mark.parametrize("method", ["rescale", "minmax", "standard", "zca"])
+def test_the_same_images_give_the_same_bytes(write_images: Write, method: str) -> None:
+    images = write_images(["a", "b", "c"] * 30)
+    first, _ = run(images, method)
+    files = {path.name: path.read_bytes() for path in (images.parent / "split").iterdir()}
+    second, _ = run(images, method)
+    assert first == second
+    assert {path.name: path.read_bytes() for path in (images.parent / "split").iterdir()} == files
+    assert sorted(files) == ["normalization.npz", "split.csv"]
+
+
+def test_the_normalization_sees_train_alone(write_images: Write) -> None:
+    images = write_images(["a", "b"] * 50)
+    _, table = run(images, "minmax")
+    train = Images(images).take(np.flatnonzero(table["split"] == "train"))
+    with np.load(images.parent / "split" / "normalization.npz") as statistics:
+        assert str(statistics["method"]) == "minmax"
+        assert (statistics["maximum"] == train.max(axis=0)).all()
+        assert (statistics["maximum"] < Images(images).take(np.arange(100)).max(axis=0)).any()
+
+
+def test_near_duplicates_and_patients_are_never_parted(write_images: Write) -> None:
+    rng = np.random.default_rng(4)
+    hashes = [int(value) for value in rng.integers(0, 2**64, 300, dtype=np.uint64)]
+    hashes[100:150] = [value ^ 5 for value in hashes[:50]]
+    ids = [f"{'ab'[row % 2]}/C{row % 97}_{row}.png" for row in range(300)]
+    images = write_images(["a", "b"] * 150, ids=ids, hashes=hashes)
+    metrics, table = run(images, group_by=r"C\d+")
+    for other in range(50):
+        assert table["split"][other] == table["split"][100 + other]
+        assert table["group"][other] == table["group"][100 + other]
+    assert (table.groupby(table["id"].str.extract(r"(C\d+)")[0])["split"].nunique() == 1).all()
+    assert (table.groupby("group")["split"].nunique() == 1).all()
+    assert metrics["leaked_images"] == 0
+    assert metrics["grouped_images"] == 300
+
+
+def test_near_duplicates_under_two_labels_are_counted(write_images: Write) -> None:
+    hashes = list(range(0, 400_000_000_000, 10_000_000_000))
+    hashes[1] = hashes[0] ^ 1
+    metrics, _ = run(write_images(["a", "b"] * 20, hashes=hashes), near_duplicates=1)
+    assert metrics["near_duplicates_across_labels"] == 2
+
+
+def test_a_ready_made_split_that_leaks_is_kept_and_reported_or_repaired(write_images: Write) -> None:
+    splits = ["train"] * 20 + ["validation"] * 10 + ["test"] * 10
+    hashes = [int(value) for value in np.random.default_rng(9).integers(0, 2**64, 40, dtype=np.uint64)]
+    hashes[20], hashes[30], hashes[31] = hashes[0], hashes[1], hashes[1] ^ 3
+    images = write_images(["a", "b"] * 20, splits=splits, hashes=hashes)
+    kept, table = run(images)
+    assert table["split"].tolist() == splits
+    assert kept["leaked_images"] == 3
+    repaired, table = run(images, ready_made="repair")
+    assert (repaired["leaked_images"], repaired["validation"], repaired["test"]) == (0, 9, 8)
+    assert table["split"][[20, 30, 31]].tolist() == ["train"] * 3
+    ignored, _ = run(images, ready_made="ignore")
+    assert (ignored["leaked_images"], ignored["train"]) == (0, 28)
+
+
+def test_missing_validation_is_drawn_from_what_is_not_test(write_images: Write) -> None:
+    splits = ["train"] * 80 + ["test"] * 40
+    metrics, table = run(write_images(["a", "b"] * 60, splits=splits))
+    assert table["split"][80:].eq("test").all()
+    assert (metrics["train"], metrics["validation"], metrics["test"]) == (70, 10, 40)  # 0.1 / 0.8 of 80
+
+
+def test_no_validation_is_a_valid_request(write_images: Write) -> None:
+    metrics, _ = run(write_images(["a", "b"] * 20), validation=0, train=0.8)
+    assert (metrics["train"], metrics["validation"], metrics["test"]) == (32, 0, 8)
+
+
+def test_without_stratification_all_images_are_shared_out_together(write_images: Write) -> None:
+    metrics, _ = run(write_images(["a", "b", "b", "b"] * 25), stratified=False)
+    assert (metrics["train"], metrics["validation"], metrics["test"]) == (70, 10, 20)
+    assert metrics["balance_error"] > 0
+
+
+@pytest.mark.parametrize(
+    ("labels", "changes", "message"),
+    [
+        ([], {}, r"no labelled images; check source and labels in params\.yaml"),
+        (["a"] * 10, {}, r"all 10 images have the label 'a'; expected two classes .* labels\.kind"),
+        (
+            ["a"] * 10 + ["b"] * 2,
+            {},
+            r"params\.yaml: split\.train, .*class 'b' has 2 images to share out; .* 3",
+        ),
+        (
+            ["a", "b"] * 10,
+            {"test": 0, "validation": 0.3},
+            r"params\.yaml: split\.test: got 0\.0, and the source brings",
+        ),
+        (["a", "b"] * 10, {"group_by": "a|b"}, r"class 'a' has 10 images in 1 groups that stay together"),
+        (["a", "b"] * 10, {"group_by": "^C"}, r"split\.group_by: '\^C' matches none of the 20 ids"),
+        (["a", "b"] * 10, {"group_by": "/", "stratified": False}, r"the whole has 20 images in 1 groups"),
+    ],
+)
+def test_what_cannot_be_split_is_one_message(
+    write_images: Write, labels: list[str], changes: dict[str, Any], message: str
+) -> None:
+    images = write_images(labels) if labels else write_images(labels, pixels=np.zeros((0, 4, 4, 1), np.uint8))
+    with pytest.raises(UserError, match=message):
+        run(images, **changes)
+
+
+def test_a_class_that_only_the_ready_made_test_holds_is_refused(write_images: Write) -> None:
+    splits = ["train"] * 4 + ["validation"] * 4 + ["test"] * 4
+    images = write_images(["a", "b"] * 4 + ["c"] * 4, splits=splits)
+    with pytest.raises(
+        UserError, match=r"split\.ready_made: got keep, which leaves class 'c' without a training"
+    ):
+        run(images)
+    run(images, ready_made="ignore")
+
+
+def test_a_mistake_leaves_an_earlier_split_as_it_was(write_images: Write) -> None:
+    images = write_images(["a", "b"] * 20)
+    run(images)
+    before = (images.parent / "split" / "split.csv").read_bytes()
+    with pytest.raises(UserError):
+        run(images, group_by="nothing like it")
+    assert (images.parent / "split" / "split.csv").read_bytes() == before
