@@ -1,31 +1,41 @@
 """The stage plot: figures as PNG files, and the report that shows everything."""
 
-from html import escape
 from pathlib import Path
 
-import matplotlib as mpl
-import pandas as pd
-from matplotlib.figure import Figure
-
 from darkroom import files
+from darkroom.plot import style
+from darkroom.plot.charts import charts
+from darkroom.plot.markup import Html
 from darkroom.plot.params import PlotParams
+from darkroom.plot.pictures import pictures
+from darkroom.plot.report import report
+from darkroom.plot.results import read_results
 
 
 def plot(
     plot: PlotParams, images: Path, split: Path, models: Path, predictions: Path, metrics: Path, plots: Path
 ) -> None:
-    """Draw ``plots/figures/*.png`` and write ``plots/report.html``."""
-    figures = files.empty_folder(plots / "figures")
-    history = pd.read_csv(plots / "history.csv")
-    with mpl.rc_context(rc=mpl.rcParamsDefault):
-        figure = Figure(figsize=(6, 4), dpi=plot.dpi)
-        axes = figure.add_subplot()
-        axes.plot(history["epoch"], history["accuracy"], label="train")
-        axes.plot(history["epoch"], history["val_accuracy"], label="validation")
-        axes.legend()
-        figure.savefig(figures / "accuracy.png", metadata={"Software": None})
-    scores = files.read_json(metrics / "evaluate.json")
-    rows = "".join(f"<tr><th>{escape(str(k))}</th><td>{escape(str(v))}</td></tr>" for k, v in scores.items())
-    page = f"<!doctype html><html lang=en><meta charset=utf-8><title>Report</title><table>{rows}</table></html>\n"
+    """Draw the figures and write the report.
+
+    Parameters
+    ----------
+    plot : PlotParams
+        The section of params.yaml.
+    images, split, models, predictions, metrics : Path
+        What the stages before wrote.
+    plots : Path
+        Holds ``history.csv``, ``roc.csv``, ``precision_recall.csv`` and ``calibration.csv``; gets
+        ``figures/<name>.png`` and ``report.html``.
+    """
+    results = read_results(images, split, models, predictions, metrics, plots)
+    folder = files.empty_folder(plots / "figures")
+    inline: dict[str, Html] = {}
+    with style.drawing():
+        for name, figure in charts(results).items():
+            style.write_png(figure, folder / f"{name}.png", plot.dpi)
+            inline[name] = Html(style.svg(figure, name))
+        for name, figure in pictures(results, plot.samples).items():
+            style.write_png(figure, folder / f"{name}.png", plot.dpi)
+    page = report(results, inline, plot.samples)
     with files.whole(plots / "report.html") as part:
         part.write_text(page, encoding="utf-8", newline="\n")

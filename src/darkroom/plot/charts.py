@@ -1,0 +1,146 @@
+"""Charts of figures: training curves, ROC, precision-recall, calibration, counts and the confusion matrix."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from darkroom.plot.results import PARTS, Results
+from darkroom.plot.style import ACCENT, HEIGHT, INK, LINE, SERIES, WIDTH, chart, legend_above, shortened
+
+MOST_SERIES = 10
+"""More curves than this get no colour and no name of their own: the mean and the worst stand out."""
+
+MOST_NAMES = 40
+"""More classes than this get no name on an axis."""
+
+MOST_CELLS = 15
+"""Classes of a confusion matrix that is written out in numbers."""
+
+
+def charts(results: Results) -> dict[str, Figure]:
+    """Return every chart by its name, which is that of its file too."""
+    return {
+        "accuracy": history(results, "accuracy"),
+        "loss": history(results, "loss"),
+        "counts": counts(results.counts),
+        "confusion": confusion(results.confusion),
+        "roc": one_against_rest(results.roc, "false positive rate", "true positive rate", chance=True),
+        "precision_recall": one_against_rest(results.precision_recall, "recall", "precision"),
+        "calibration": calibration(results.calibration),
+    }
+
+
+def history(results: Results, quantity: str) -> Figure:
+    """Draw a quantity of training by epoch, on train and on validation."""
+    table = results.history
+    figure, axes = chart()
+    marker = "o" if len(table) < 3 else None  # a line through one point cannot be seen
+    for column, name, color in ((quantity, "train", SERIES[7]), (f"val_{quantity}", "validation", ACCENT)):
+        if column in table and table[column].notna().any():
+            axes.plot(table["epoch"], table[column], label=name, color=color, marker=marker)
+    axes.set(xlabel="epoch", ylabel=quantity)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if quantity == "accuracy":
+        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    else:
+        axes.set_ylim(bottom=0)
+    legend_above(axes)
+    return figure
+
+
+def one_against_rest(table: pd.DataFrame, x: str, y: str, chance: bool = False) -> Figure:
+    """Draw one curve a class and their mean; many classes in grey, but for the lowest three."""
+    figure, axes = chart()
+    positions = table.iloc[:, 0]
+    classes = [name for name in table.columns[1:] if name != "macro"]
+    if chance:
+        axes.plot([0, 1], [0, 1], color=LINE, linewidth=1.2, linestyle=(0, (4, 3)))
+    if len(classes) <= MOST_SERIES:
+        for name, color in zip(classes, SERIES, strict=False):
+            axes.plot(positions, table[name], label=shortened(name), color=color, linewidth=1.5)
+    else:
+        lowest = table[classes].mean().sort_values(kind="stable").index[:3]
+        for name in classes:
+            axes.plot(positions, table[name], color=SERIES[7], linewidth=0.5, alpha=0.35)
+        for name, color in zip(lowest, SERIES[1:], strict=False):
+            axes.plot(positions, table[name], label=shortened(name), color=color, linewidth=1.5)
+    if "macro" in table:
+        axes.plot(positions, table["macro"], label="mean", color=INK, linewidth=2, linestyle=(0, (1.5, 1.2)))
+    _unit_square(axes, x, y)
+    if len(classes) > 1:
+        axes.legend(
+            loc="lower right" if chance else "lower left", ncols=2 if len(classes) > 5 else 1, fontsize=7.5
+        )
+    return figure
+
+
+def calibration(table: pd.DataFrame) -> Figure:
+    """Draw accuracy against confidence; the dots grow with the number of images."""
+    figure, axes = chart()
+    axes.plot([0, 1], [0, 1], color=LINE, linewidth=1.2, linestyle=(0, (4, 3)))
+    axes.plot(table["confidence"], table["accuracy"], color=ACCENT, linewidth=1.2, alpha=0.6)
+    size = 16 + 140 * table["images"] / max(1, table["images"].max())
+    axes.scatter(
+        table["confidence"], table["accuracy"], s=size, color=ACCENT, alpha=0.85, linewidth=0, zorder=3
+    )
+    _unit_square(axes, "confidence", "accuracy")
+    return figure
+
+
+def counts(table: pd.DataFrame) -> Figure:
+    """Draw the images of each class, by part."""
+    named = len(table) <= MOST_NAMES
+    figure, axes = chart(2 * WIDTH, max(1.6, 0.7 + 0.24 * len(table)) if named else HEIGHT)
+    place, start = np.arange(len(table)), np.zeros(len(table))
+    for part, color in zip(PARTS, (ACCENT, SERIES[3], SERIES[1]), strict=True):
+        bar = axes.barh if named else axes.bar
+        bar(place, table[part], 0.72 if named else 1.0, start, color=color, label=part)
+        start += table[part].to_numpy()
+    if named:
+        axes.set(xlabel="images", yticks=place, yticklabels=[shortened(name, 24) for name in table.index])
+        axes.invert_yaxis()
+        axes.grid(axis="y", visible=False)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    else:
+        axes.set(xlabel=f"the {len(table)} classes, in order of their names", ylabel="images")
+        axes.grid(axis="x", visible=False)
+    axes.margins(0.01)
+    legend_above(axes, 3)
+    return figure
+
+
+def confusion(table: pd.DataFrame) -> Figure:
+    """Draw true against predicted classes: as numbers where there is room, as shades of each row's share elsewhere."""
+    count = len(table)
+    side = 1.7 + 0.36 * count if count <= MOST_CELLS else 6.2
+    figure, axes = chart(max(side, 3.2) + 0.4, max(side, 3.0))
+    shares = table.to_numpy() / np.maximum(1, table.to_numpy().sum(axis=1, keepdims=True))
+    shades = np.zeros((count, count, 4))
+    shades[..., :3] = np.array([0x17, 0x4A, 0x8C]) / 255
+    # Transparent where nothing is, so that it stands on a dark page too; the root lets rare mistakes show.
+    shades[..., 3] = np.sqrt(shares)
+    axes.imshow(shades, interpolation="none", aspect="equal")
+    if count <= MOST_CELLS:
+        for (row, column), images in np.ndenumerate(table.to_numpy()):
+            if images:
+                color = "white" if shares[row, column] > 0.36 else INK
+                axes.text(column, row, str(images), ha="center", va="center", color=color, fontsize=8)
+    step = 1 if count <= MOST_NAMES else int(np.ceil(count / 25))
+    names = [shortened(name, 14) for name in table.index[::step]]
+    small = 8 if count <= MOST_CELLS else 6.5
+    axes.set_xticks(
+        range(0, count, step), names, fontsize=small, rotation=90 if max(map(len, names)) > 2 else 0
+    )
+    axes.set_yticks(range(0, count, step), names, fontsize=small)
+    axes.set(xlabel="predicted", ylabel="actual")
+    axes.grid(visible=False)
+    axes.spines[["top", "right"]].set_visible(True)
+    return figure
+
+
+def _unit_square(axes: Axes, x: str, y: str) -> None:
+    axes.set(xlabel=x, ylabel=y, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1, symbol=" %"))

@@ -1,0 +1,185 @@
+"""The first half of the report: what the data is, what it looks like, and the network that learns it."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from darkroom.images import Pixels
+from darkroom.plot import wording
+from darkroom.plot.diagram import diagram, sizes
+from darkroom.plot.markup import Content, Html, element, joined, pairs, table
+from darkroom.plot.pictures import channels, sample_rows
+from darkroom.plot.results import PARTS, Results
+from darkroom.plot.thumbnails import data_urls
+
+MOST_CLASSES = 200
+"""Classes with a row of their own in the tables of counts; the metrics file holds the others."""
+
+EXAMPLES = 3
+
+
+def data(results: Results, chart: Html) -> Html:
+    """Return what the data is: where from, how many, how large, what could not be used, and what might leak."""
+    decoded, fetched = results.scores["decode"], results.scores["fetch"]
+    prepared = results.source.description["preparation"]
+    index = results.source.index
+    height, width, depth = results.source.shape
+    lines: list[tuple[str, Content]] = [
+        ("archives", f"{wording.count(fetched['archives'])}, {wording.size(fetched['bytes'])}"),
+        ("files", wording.count(decoded["files"])),
+        ("used", wording.count(decoded["used"])),
+        ("rejected", wording.count(decoded["rejected"])),
+        ("without a label", wording.count(decoded.get("unlabelled", 0))),
+        ("classes", wording.count(len(results.classes))),
+        ("as they came", f"{_range(index['width'])} wide, {_range(index['height'])} high, pixels"),
+        (
+            "as the network sees them",
+            f"{wording.shape([width, height])}, {'colour' if depth == 3 else 'grayscale'}",
+        ),
+    ]
+    return joined(
+        [
+            element(
+                "div",
+                pairs("Images", lines),
+                pairs("Checks", _checks(results)),
+                class_="columns",
+            ),
+            figure(chart, "Images by class and part.", wide=True),
+            _counts_table(results) if len(results.classes) <= MOST_CLASSES else None,
+            _rejections(results),
+            element("p", "Prepared so: ", _settings(wording.flat(prepared)), class_="note"),
+        ]
+    )
+
+
+def samples(results: Results, most: int) -> Html:
+    """Return training images of each class, one image's channels, and one image augmented nine ways."""
+    rows = sample_rows(results, most)
+    shown = results.source.index.iloc[rows].to_dict("records")
+    sampled = gallery(
+        list(results.source.take(rows)),
+        [f"{row['label']}: {row['id']}" for row in shown],
+        [
+            joined(
+                [element("b", row["label"]), element("small", wording.shape([row["width"], row["height"]]))]
+            )
+            for row in shown
+        ],
+        budget=600_000,
+    )
+    original, nine = results.augmented["original"], results.augmented["augmented"]
+    split = channels(original)
+    turned = ["as it came", *(f"augmented, {number} of {len(nine)}" for number in range(1, len(nine) + 1))]
+    return joined(
+        [
+            element("p", "Training images, with their labels and the sizes in which they came."),
+            sampled,
+            element("h3", "One image's channels"),
+            gallery(
+                list(split.values()), [f"A training image: {name}" for name in split], list(split), 120_000
+            ),
+            element("h3", "One image, augmented nine ways"),
+            element(
+                "p", "What the network sees of it in nine epochs; validation and test are never augmented."
+            ),
+            gallery(
+                [original, *nine], [f"The image, {text}" for text in turned], turned[:1] + [""] * 9, 250_000
+            ),
+        ]
+    )
+
+
+def network(results: Results) -> Html:
+    """Return the network's drawing and its table."""
+    layers = results.model["layers"]
+    shape = results.source.shape
+    rows = [
+        (
+            layer["name"],
+            layer["type"],
+            wording.shape(sizes(layer["shape"])),
+            wording.count(layer["parameters"]),
+        )
+        for layer in layers
+    ]
+    total = wording.count(results.model["parameters"])
+    drawing = element("div", diagram(shape, layers), class_="scroll", role="region", tabindex="0",
+                      aria_label="Drawing of the network")  # fmt: skip
+    return joined(
+        [
+            element(
+                "p", f"{len(layers)} layers with {total} parameters. The first one normalizes raw pixels."
+            ),
+            drawing,
+            table("Layers", ["layer", "type", "output", "parameters"], [*rows, ("all", "", "", total)]),
+        ]
+    )
+
+
+def gallery(images: Sequence[Pixels], alts: Sequence[str], captions: Sequence[Content], budget: int) -> Html:
+    """Return images in rows that wrap, each with its caption."""
+    items = []
+    for image, url, alt, caption in zip(images, data_urls(images, budget), alts, captions, strict=True):
+        height, width = image.shape[:2]
+        kind = "pixels" if max(height, width) <= 96 else None
+        drawn = element("img", src=url, alt=alt, width=width, height=height, class_=kind)
+        items.append(element("figure", drawn, element("figcaption", caption) if caption else None))
+    return element("div", *items, class_="gallery")
+
+
+def figure(chart: Html, caption: str, wide: bool = False, alt: str | None = None) -> Html:
+    """Return a chart with its caption; ``alt`` says in words what is seen, the caption where there is none."""
+    return element(
+        "figure",
+        element("div", chart, role="img", aria_label=alt or caption, class_="chart"),
+        element("figcaption", caption),
+        class_="wide" if wide else None,
+    )
+
+
+def _range(lengths: pd.Series) -> str:
+    low, high = int(lengths.min()), int(lengths.max())
+    return wording.count(low) if low == high else f"{wording.count(low)} to {wording.count(high)}"
+
+
+def _checks(results: Results) -> list[tuple[str, Content]]:
+    decoded, split = results.scores["decode"], results.scores["split"]
+    known = (
+        ("exact duplicates", decoded.get("duplicates")),
+        ("the same image under two labels", decoded.get("label_conflicts")),
+        ("groups kept together", split.get("groups")),
+        ("images in such groups", split.get("grouped_images")),
+        ("largest group", split.get("largest_group")),
+        ("test images leaked into train", split.get("leaked_images")),
+    )
+    return [(name, wording.count(number)) for name, number in known if number is not None]
+
+
+def _counts_table(results: Results) -> Html:
+    rows = [(name, *map(wording.count, row), wording.count(sum(row))) for name, row in _rows(results)]
+    total = results.counts.sum()
+    rows.append(("all", *map(wording.count, total), wording.count(total.sum())))
+    return table("Images by class and part", ["class", *PARTS, "all"], rows)
+
+
+def _rows(results: Results) -> list[tuple[str, list[int]]]:
+    return [
+        (name, row.tolist()) for name, row in zip(results.classes, results.counts.to_numpy(), strict=True)
+    ]
+
+
+def _rejections(results: Results) -> Html:
+    if results.rejected.empty:
+        return element("p", "Every file could be used.")
+    rows = []
+    for reason, files in results.rejected.groupby("reason"):
+        names = ", ".join(files["id"][:EXAMPLES]) + (", …" if len(files) > EXAMPLES else "")
+        detail = next((text for text in files["detail"] if text), "")
+        rows.append((reason, wording.count(len(files)), names, detail))
+    head = ["reason", "files", "such as", "the decoder's words"]
+    return table("Files that could not be used", head, rows, numbers=False)
+
+
+def _settings(rows: Sequence[tuple[str, str]]) -> Html:
+    return joined([joined([element("code", f"{name}: {value}"), " "]) for name, value in rows])

@@ -1,0 +1,73 @@
+"""HTML built from values: whatever is no HTML yet is escaped, so that a class may be called ``<script>``."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+
+class Html(str):
+    """Text that is HTML already and goes into a page as it is."""
+
+    __slots__ = ()
+
+
+Content = object
+"""What an element may hold: :class:`Html` as it is, None as nothing, anything else as escaped text."""
+
+
+def element(name: str, *children: Content, **attributes: object) -> Html:
+    """Return an element with its children.
+
+    Parameters
+    ----------
+    name : str
+        Of the element.
+    children : Html, str, number or None
+        What it holds, in order.
+    attributes : str, number or None
+        ``class_`` is written class, ``aria_label`` aria-label; None leaves an attribute out.
+    """
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    if name in ("img", "br", "hr"):
+        return Html(f"<{name}{written}>")
+    return Html(f"<{name}{written}>{joined(children)}</{name}>")
+
+
+def joined(children: Iterable[Content]) -> Html:
+    """Return the children one after the other."""
+    return Html("".join(_written(child) for child in children))
+
+
+def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Content]], numbers: bool = True) -> Html:
+    """Return a table with a caption; the first cell of each row is its header.
+
+    It scrolls by itself where the page is too narrow, also by keyboard.
+    """
+    kind = None if numbers else "text"
+    body = [
+        element("tr", element("th", row[0], scope="row"), *(element("td", cell) for cell in row[1:]))
+        for row in rows
+    ]
+    inner = element(
+        "table",
+        element("caption", caption),
+        element("thead", element("tr", *(element("th", name, scope="col") for name in head))),
+        element("tbody", *body),
+        class_=kind,
+    )
+    return element("div", inner, class_="scroll", role="region", aria_label=caption, tabindex="0")
+
+
+def pairs(caption: str, rows: Iterable[tuple[str, Content]]) -> Html:
+    """Return names and their values, as a table without a head row."""
+    body = [element("tr", element("th", name, scope="row"), element("td", value)) for name, value in rows]
+    return element("table", element("caption", caption), element("tbody", *body), class_="pairs")
+
+
+def _written(child: Content) -> str:
+    if child is None:
+        return ""
+    return child if isinstance(child, Html) else escape(str(child))

@@ -1,0 +1,123 @@
+"""Pictures made of the images themselves: samples, mistakes, channels, augmentation, attention."""
+
+from collections.abc import Sequence
+
+import cv2
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from darkroom.images import Pixels
+from darkroom.plot.results import Results, Rows
+from darkroom.plot.style import INK, shortened
+
+Channels = dict[str, Pixels]
+
+
+def pictures(results: Results, most: int) -> dict[str, Figure]:
+    """Return every grid of images by its name; no grid of mistakes where there is none."""
+    rows = sample_rows(results, most)
+    labels = results.source.index["label"].iloc[rows]
+    original, nine = results.augmented["original"], results.augmented["augmented"]
+    figures = {
+        "samples": grid(list(results.source.take(rows)), [shortened(label) for label in labels]),
+        "channels": grid(list(channels(original).values()), list(channels(original))),
+        "augmented": grid([original, *nine], ["as it came", *[""] * len(nine)], columns=5),
+    }
+    mistakes = results.mistakes[:most]
+    if len(mistakes):
+        captions = [
+            f"{shortened(row['label'], 12)} → {shortened(row['predicted'], 12)}\n{100 * row['confidence']:.1f} %"
+            for row in mistakes.to_dict("records")
+        ]
+        figures["mistakes"] = grid(list(results.pixels_of(mistakes["id"])), captions)
+    if len(results.attention["ids"]):
+        images = results.pixels_of(list(results.attention["ids"]))
+        pairs = [overlay(image, heat) for image, heat in zip(images, results.attention["maps"], strict=True)]
+        captions = [text for _ in pairs for text in ("", "what mattered")]
+        both = [picture for pair in zip(images, pairs, strict=True) for picture in pair]
+        figures["attention"] = grid(both, captions, columns=4 if len(pairs) > 1 else 2)
+    return figures
+
+
+def sample_rows(results: Results, most: int) -> Rows:
+    """Return the rows of at most ``most`` training images, as many of each class as can be, classes in turn.
+
+    Which ones is settled by their files' sha256: as good as chance, and always the same.
+    """
+    index = results.source.index.assign(row=range(len(results.source)))
+    train = index[results.parts["split"].to_numpy() == "train"].sort_values(["sha256", "id"])
+    turns = train.assign(turn=train.groupby("label").cumcount()).sort_values(["turn", "label"], kind="stable")
+    if len(results.classes) > most:  # every so many classes one, not only those whose names come first
+        turns = turns.iloc[np.linspace(0, len(results.classes) - 1, most).astype(int)]
+    chosen = turns[:most].sort_values(["label", "turn"], kind="stable")
+    return chosen["row"].to_numpy(np.int64)
+
+
+def channels(image: Pixels) -> Channels:
+    """Return the image and, where it has colour, each channel as a grey image: uint8, (height, width, 1 or 3)."""
+    if image.shape[2] == 1:
+        return {"grey, the only channel": image}
+    return {"all channels": image} | {
+        name: image[..., number : number + 1] for number, name in enumerate(("red", "green", "blue"))
+    }
+
+
+def overlay(image: Pixels, heat: npt.NDArray[np.float32]) -> Pixels:
+    """Return the image, grey, under its heat map: uint8, (height, width, 3)."""
+    grey = image.mean(axis=2)[..., None]
+    glow = mpl.colormaps["inferno"](heat)[..., :3] * 255
+    weight = 0.25 + 0.5 * heat[..., None]
+    return (grey * (1 - weight) + glow * weight).round().astype(np.uint8)
+
+
+def coloured(image: Pixels) -> Pixels:
+    """Return the image with three channels: uint8, (height, width, 3)."""
+    return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+
+
+def grid(images: Sequence[Pixels], captions: Sequence[str], columns: int | None = None) -> Figure:
+    """Lay images out in a grid, each with its caption below.
+
+    Parameters
+    ----------
+    images : sequence of uint8 arrays, (height, width, 1 or 3)
+        All of one height and width.
+    captions : sequence of str
+        One an image, of one line or two.
+    columns : int, optional
+        As many as make a near-square by default.
+    """
+    columns = columns or min(len(images), max(2, round(len(images) ** 0.5)))
+    lines = -(-len(images) // columns)
+    height, width = images[0].shape[:2]
+    cell = 1.15  # inches
+    tall = cell * min(2.0, max(0.5, height / width))
+    text = 0.17 * max(caption.count("\n") + bool(caption) for caption in captions) + 0.08
+    figure = Figure(figsize=(columns * (cell + 0.08), lines * (tall + text)))
+    figure.set_layout_engine("none")
+    pixels_high = max(1, round(150 * tall))
+    across, down = 1 / columns, 1 / lines
+    for number, (image, caption) in enumerate(zip(images, captions, strict=True)):
+        line, column = divmod(number, columns)
+        top = 1 - line * down
+        share = tall / (tall + text)
+        axes = figure.add_axes(
+            (column * across + 0.02 * across, top - down * share, 0.96 * across, down * share)
+        )
+        axes.imshow(_fitted(coloured(image), pixels_high), interpolation="nearest", aspect="auto")
+        axes.set_axis_off()
+        figure.text(
+            (column + 0.5) * across, top - down * share - 0.02 / figure.get_figheight(), caption,
+            ha="center", va="top", fontsize=7.5, color=INK,
+        )  # fmt: skip
+    return figure
+
+
+def _fitted(image: Pixels, pixels_high: int) -> Pixels:
+    """Shrink what has more pixels than are shown; small images keep theirs, seen as squares."""
+    if image.shape[0] <= pixels_high:
+        return image
+    width = max(1, round(image.shape[1] * pixels_high / image.shape[0]))
+    return np.asarray(cv2.resize(image, (width, pixels_high), interpolation=cv2.INTER_AREA), np.uint8)

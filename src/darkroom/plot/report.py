@@ -1,0 +1,90 @@
+"""The report: one HTML file that opens offline, on a phone, in the dark, and on paper."""
+
+from collections.abc import Mapping
+from importlib import resources
+from string import Template
+
+from darkroom.plot import data_sections, result_sections, wording
+from darkroom.plot.markup import Html, element, joined
+from darkroom.plot.results import Results
+from darkroom.plot.wording import percent
+
+
+def report(results: Results, charts: Mapping[str, Html], most: int) -> str:
+    """Return the page.
+
+    Parameters
+    ----------
+    results : Results
+        What there is to show.
+    charts : mapping of str to Html
+        Each chart as an inline SVG, by name.
+    most : int
+        Images in the grids of samples and of mistakes, at most.
+    """
+    sections = {
+        "Data": data_sections.data(results, charts["counts"]),
+        "Samples": data_sections.samples(results, most),
+        "Network": data_sections.network(results),
+        "Training": result_sections.training(results, charts),
+        "Results": result_sections.measured(results, charts),
+        "Mistakes": result_sections.mistakes(results, most),
+        "Attention": result_sections.attention(results),
+        "Settings": result_sections.settings(results),
+    }
+    links = [element("a", title, href=f"#{title.lower()}") for title in sections]
+    bodies = [
+        element("section", element("h2", title), body, id=title.lower(), aria_label=title)
+        for title, body in sections.items()
+    ]
+    template = Template(_resource("page.html"))
+    return template.substitute(
+        title=element("title", f"{headline(results)} {wording.DASH} Darkroom"),
+        style=_resource("page.css"),
+        header=header(results),
+        links=joined(links),
+        sections=joined(bodies),
+    )
+
+
+def headline(results: Results) -> str:
+    """Return the one sentence that matters."""
+    scores = results.scores["evaluate"]
+    return f"{percent(scores['accuracy'])} of {wording.images(scores['images']).replace('image', 'test image')} right"
+
+
+def header(results: Results) -> Html:
+    """Return the headline, its interval as a drawing, and the few figures that go with it."""
+    scores = results.scores["evaluate"]
+    low, high = scores["accuracy_low"], scores["accuracy_high"]
+    interval = element(
+        "div",
+        element("i", style=f"left:{100 * low:.2f}%;right:{100 - 100 * high:.2f}%"),
+        element("b", style=f"left:{100 * scores['accuracy']:.2f}%"),
+        class_="interval",
+        aria_hidden="true",
+    )
+    counts = results.counts.sum()
+    tiles = (
+        (wording.count(len(results.classes)), "classes"),
+        (wording.count(counts["train"]), "training images"),
+        (wording.count(results.model["parameters"]), "parameters"),
+        (wording.figure(scores, "f1", shares=True), "F1, mean of classes"),
+        (wording.figure(scores, "roc_auc"), "area under ROC"),
+        (wording.figure(scores, "expected_calibration_error", shares=True), "calibration error"),
+    )
+    return joined(
+        [
+            element("p", "Darkroom report", class_="over"),
+            element("h1", headline(results)),
+            element("p", f"95{wording.THIN}% interval: {100 * low:.1f} to {percent(high)}", class_="sub"),
+            interval,
+            element(
+                "dl", *(element("div", element("dt", name), element("dd", value)) for value, name in tiles)
+            ),
+        ]
+    )
+
+
+def _resource(name: str) -> str:
+    return resources.files("darkroom.plot").joinpath(name).read_text(encoding="utf-8")

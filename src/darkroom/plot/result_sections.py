@@ -1,0 +1,213 @@
+"""The second half of the report: training, figures on test, mistakes, what the model looked at, params."""
+
+from collections.abc import Mapping
+
+from darkroom.plot import wording
+from darkroom.plot.data_sections import figure, gallery
+from darkroom.plot.markup import Html, element, joined, pairs, table
+from darkroom.plot.pictures import overlay
+from darkroom.plot.results import Results
+from darkroom.plot.wording import percent
+
+COMMONEST = 8
+
+NAMES = (
+    ("loss", "loss (cross-entropy)", False),
+    ("balanced_accuracy", "balanced accuracy", True),
+    ("precision", "precision, mean of classes", True),
+    ("recall", "recall, mean of classes", True),
+    ("f1", "F1, mean of classes", True),
+    ("roc_auc", "area under ROC", False),
+    ("average_precision", "average precision", False),
+    ("cohen_kappa", "Cohen's kappa", False),
+    ("matthews", "Matthews correlation", False),
+    ("top_2", "right among the first 2", True),
+    ("top_3", "right among the first 3", True),
+    ("expected_calibration_error", "calibration error", True),
+)
+GROUPS = (
+    ("group_accuracy", "accuracy, mean of groups", True),
+    ("group_accuracy_worst", "accuracy of the worst group", True),
+)
+
+
+def training(results: Results, charts: Mapping[str, Html]) -> Html:
+    """Return the curves of accuracy and loss."""
+    history, trained = results.history, results.scores["train"]
+    last = history.iloc[-1]
+    words = f"{len(history)} epochs on {results.model['backend']}"
+    if "best_epoch" in trained:
+        words += f"; the lowest validation loss came in epoch {trained['best_epoch']}"
+    said = {
+        quantity: f"{quantity.capitalize()} by epoch: {last[quantity]:.3f} on train"
+        + (f", {last[f'val_{quantity}']:.3f} on validation" if f"val_{quantity}" in last else "")
+        + " at the end."
+        for quantity in ("accuracy", "loss")
+    }
+    drawn = [figure(charts[name], f"{name.capitalize()} by epoch.", alt=said[name]) for name in said]
+    return joined([element("p", f"{words}."), element("div", *drawn, class_="columns")])
+
+
+def measured(results: Results, charts: Mapping[str, Html]) -> Html:
+    """Return the figures on test: all of them, by class, and the charts."""
+    scores = results.scores["evaluate"]
+    figures = [
+        (words, wording.figure(scores, name, shares))
+        for name, words, shares in (*NAMES, *GROUPS)
+        if name in scores or (name, words, shares) not in (*GROUPS, *NAMES[9:11])
+    ]
+    curves = [
+        figure(charts["roc"], "ROC: true against false positives, each class against the rest.",
+               alt=f"ROC curves; area {wording.figure(scores, 'roc_auc')}."),
+        figure(charts["precision_recall"], "Precision against recall, each class against the rest.",
+               alt=f"Precision-recall curves; average precision {wording.figure(scores, 'average_precision')}."),
+        figure(charts["calibration"], "Calibration: how often it is right (upwards) when it is so sure (across). "
+               "On the diagonal, sureness can be taken at its word."),
+    ]  # fmt: skip
+    half = (len(figures) + 1) // 2
+    return joined(
+        [
+            element(
+                "div",
+                pairs("Overall", figures[:half]),
+                pairs("Overall, more", figures[half:]),
+                class_="columns",
+            ),
+            _notes(results),
+            element("div", _matrix(results, charts["confusion"]), _commonest(results), class_="columns"),
+            element("div", *curves, class_="columns"),
+            _by_class(results),
+        ]
+    )
+
+
+def mistakes(results: Results, most: int) -> Html:
+    """Return the most confident mistakes, with true and predicted label and how sure the model was."""
+    wrong = results.mistakes
+    if wrong.empty:
+        return element("p", "None: every test image was classified rightly.")
+    shown = wrong[:most]
+    rows = shown.to_dict("records")
+    told = f"{wording.images(len(wrong))} of {wording.count(len(results.test))} went wrong"
+    told += (
+        f"; these {len(shown)} with the greatest confidence."
+        if len(shown) < len(wrong)
+        else ", the surest first."
+    )
+    return joined(
+        [
+            element("p", told),
+            gallery(
+                list(results.pixels_of(shown["id"])),
+                [
+                    f"{row['id']}: {row['label']} taken for {row['predicted']}, {percent(row['confidence'])} sure"
+                    for row in rows
+                ],
+                [
+                    joined(
+                        [
+                            element("b", f"{row['label']} → {row['predicted']}"),
+                            element("small", percent(row["confidence"])),
+                        ]
+                    )
+                    for row in rows
+                ],
+                budget=600_000,
+            ),
+        ]
+    )
+
+
+def attention(results: Results) -> Html:
+    """Return mistakes beside what mattered to the model in them."""
+    ids = list(results.attention["ids"])
+    if not ids:
+        return element("p", "No map was made: there was no mistake to explain, or evaluate.attention is 0.")
+    rows = results.test.set_index("id").loc[ids, ["label", "predicted"]]
+    pictures, alts, captions = [], [], []
+    images = results.pixels_of(ids)
+    for image, heat, row in zip(images, results.attention["maps"], rows.itertuples(), strict=True):
+        pictures += [image, overlay(image, heat)]
+        alts += [f"{row.Index}: {row.label} taken for {row.predicted}", "The same, bright where it mattered"]
+        captions += [element("b", f"{row.label} → {row.predicted}"), "what mattered"]
+    return joined(
+        [
+            element(
+                "p",
+                "The brighter a place, the more of its confidence the model loses when that place is hidden (occlusion "
+                "sensitivity), for the most confident mistakes.",
+            ),
+            gallery(pictures, alts, captions, budget=300_000),
+        ]
+    )
+
+
+def settings(results: Results) -> Html:
+    """Return the params of training and the versions of what it ran on."""
+    model = results.model
+    params = model["params"]
+    single = {name: value for name, value in params.items() if not isinstance(value, Mapping)}
+    run = {key: model[key] for key in ("backend", "precision", "threads", "deterministic", "head")}
+    tables = [pairs("Run", wording.flat(single | run))]
+    tables += [
+        pairs(name, wording.flat(value)) for name, value in params.items() if isinstance(value, Mapping)
+    ]
+    tables.append(pairs("Versions", wording.flat(model["versions"])))
+    return element("div", *tables, class_="columns settings")
+
+
+def _notes(results: Results) -> Html:
+    """Return what the figures need said beside them."""
+    scores = results.scores["evaluate"]
+    notes = []
+    if "threshold" in scores:
+        notes.append(
+            f"Said from {percent(scores['threshold'])} on, the threshold that is best on validation, "
+            f"“{results.classes[1]}” gives an accuracy of {percent(scores['accuracy_at_threshold'])} on test."
+        )
+    if "groups" in scores:
+        low, high = percent(scores["accuracy_low_by_group"]), percent(scores["accuracy_high_by_group"])
+        notes.append(
+            f"The test images come from {wording.count(scores['groups'])} groups (one patient's, or near-duplicates). "
+            f"If the images of one group err together, the accuracy lies between {low} and {high} (95 %)."
+        )
+    absent = [name for name in results.classes if not scores.get(f"support_{name}")]
+    if absent:
+        notes.append(f"Not in test, and in no mean: {', '.join(absent)}.")
+    if results.unlabelled:
+        notes.append(f"{wording.images(results.unlabelled)} without a label were predicted too.")
+    return joined([element("p", note) for note in notes])
+
+
+def _matrix(results: Results, chart: Html) -> Html:
+    right = int(results.confusion.to_numpy().trace())
+    caption = "Confusion matrix: the rows are the true classes, the columns the predicted ones."
+    return figure(chart, caption, alt=f"{caption} {right} of {len(results.test)} lie on the diagonal.")
+
+
+def _commonest(results: Results) -> Html:
+    pairs_of = (
+        results.mistakes.groupby(["label", "predicted"]).size().sort_values(ascending=False, kind="stable")
+    )
+    if pairs_of.empty:
+        return element("p", "No class was taken for another.")
+    commonest = pairs_of[:COMMONEST].reset_index(name="images").to_dict("records")
+    rows = [(row["label"], row["predicted"], wording.count(row["images"])) for row in commonest]
+    return table("Most common confusions", ["actual", "predicted", "images"], rows)
+
+
+def _by_class(results: Results) -> Html:
+    scores = results.scores["evaluate"]
+    columns = ("precision", "recall", "f1")
+    rows = [
+        (
+            name,
+            *(wording.figure(scores, f"{column}_{name}", shares=True) for column in columns),
+            wording.figure(scores, f"roc_auc_{name}"),
+            wording.figure(scores, f"average_precision_{name}"),
+            wording.count(scores.get(f"support_{name}", 0)),
+        )
+        for name in results.classes
+    ]
+    head = ["class", "precision", "recall", "F1", "ROC area", "avg. precision", "images"]
+    return table("By class", head, rows)

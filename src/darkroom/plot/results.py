@@ -1,0 +1,129 @@
+"""What the earlier stages left, read once: the images, their split, the model's description and what it predicted."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from darkroom import files
+from darkroom.images import Images, Pixels
+
+PARTS = ("train", "validation", "test")
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that figures and report show.
+
+    Attributes
+    ----------
+    source : Images
+        The labelled images.
+    parts : DataFrame
+        ``split.csv``: id, split, group; rows as in the index of ``source``.
+    rejected : DataFrame
+        ``rejected.csv``: id, reason, detail.
+    model : dict
+        ``model.json``.
+    augmented : dict of uint8 arrays
+        ``original`` (h, w, c) and ``augmented`` (9, h, w, c).
+    test : DataFrame
+        ``test.csv``: id, label, predicted, one ``p_<class>`` a class.
+    unlabelled : int
+        Predicted images whose class nobody gave.
+    attention : dict of arrays
+        ``ids`` (k,) and ``maps`` float32 (k, h, w).
+    scores : dict of str to dict
+        The metrics of each stage before, by its name.
+    history, roc, precision_recall, calibration : DataFrame
+        The tables in plots/.
+    """
+
+    source: Images
+    parts: pd.DataFrame
+    rejected: pd.DataFrame
+    model: dict[str, Any]
+    augmented: dict[str, Pixels]
+    test: pd.DataFrame
+    unlabelled: int
+    attention: dict[str, npt.NDArray[Any]]
+    scores: dict[str, dict[str, Any]]
+    history: pd.DataFrame
+    roc: pd.DataFrame
+    precision_recall: pd.DataFrame
+    calibration: pd.DataFrame
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes, in the order of the model's outputs."""
+        classes: list[str] = self.model["classes"]
+        return classes
+
+    @cached_property
+    def counts(self) -> pd.DataFrame:
+        """Images by class (rows) and part (columns)."""
+        table = pd.crosstab(self.source.index["label"], self.parts["split"])
+        return table.reindex(index=self.classes, columns=list(PARTS), fill_value=0)
+
+    @cached_property
+    def confusion(self) -> pd.DataFrame:
+        """Test images by true class (rows) and predicted class (columns)."""
+        table = pd.crosstab(self.test["label"], self.test["predicted"])
+        return table.reindex(index=self.classes, columns=self.classes, fill_value=0)
+
+    @cached_property
+    def mistakes(self) -> pd.DataFrame:
+        """The rows of ``test`` that are wrong, with their ``confidence``, the surest first."""
+        confidence = self.test.filter(regex="^p_").max(axis=1)
+        wrong = self.test.assign(confidence=confidence)[self.test["label"] != self.test["predicted"]]
+        return wrong.sort_values("confidence", ascending=False, kind="stable")
+
+    def pixels_of(self, ids: pd.Series | list[str]) -> Pixels:
+        """Return the images with these ids: uint8, (n, height, width, channels)."""
+        return self.source.take(pd.Index(self.source.index["id"]).get_indexer(pd.Index(ids)))
+
+
+def read_results(
+    images: Path, split: Path, models: Path, predictions: Path, metrics: Path, plots: Path
+) -> Results:
+    """Read what the stages before wrote into these folders."""
+    unlabelled = predictions / "unlabelled.csv"
+    return Results(
+        source=Images(images),
+        parts=_texts(split / "split.csv"),
+        rejected=_texts(images / "rejected.csv"),
+        model=files.read_json(models / "model.json"),
+        augmented=_arrays(models / "augmented.npz"),
+        test=_predictions(predictions / "test.csv"),
+        unlabelled=len(_texts(unlabelled)) if unlabelled.is_file() else 0,
+        attention=_arrays(predictions / "attention.npz"),
+        scores={
+            stage: files.read_json(metrics / f"{stage}.json")
+            for stage in ("fetch", "decode", "split", "train", "evaluate")
+        },
+        history=pd.read_csv(plots / "history.csv"),
+        roc=pd.read_csv(plots / "roc.csv"),
+        precision_recall=pd.read_csv(plots / "precision_recall.csv"),
+        calibration=pd.read_csv(plots / "calibration.csv"),
+    )
+
+
+def _texts(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def _predictions(path: Path) -> pd.DataFrame:
+    table = _texts(path)
+    probabilities = [column for column in table.columns if column.startswith("p_")]
+    return table.astype(dict.fromkeys(probabilities, float))
+
+
+def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    with np.load(path) as arrays:
+        return dict(arrays)

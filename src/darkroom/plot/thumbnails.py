@@ -1,0 +1,55 @@
+"""Images inside the page: PNG where they are small, WebP where they are many or large, within a budget of bytes."""
+
+import base64
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from darkroom.images import Pixels
+
+LEVELS = ((256, 85), (192, 80), (160, 75), (128, 70), (96, 65), (64, 55), (48, 40))
+"""Longest side in pixels, and WebP quality: each level is tried until all images fit the budget."""
+
+SMALL = 64
+"""Images of at most this side, in pixels, are kept exactly as they are, as PNG, where the budget allows it."""
+
+
+def data_urls(images: Sequence[Pixels], budget: int) -> list[str]:
+    """Return each image as a ``data:`` address, together at most ``budget`` characters.
+
+    Parameters
+    ----------
+    images : sequence of uint8 arrays, (height, width, 1 or 3)
+        RGB where there are three channels.
+    budget : int
+        Characters; the last level is taken even if it does not suffice.
+    """
+    urls: list[str] = []
+    if all(max(image.shape[:2]) <= SMALL for image in images):
+        urls = [_url(image, ".png", []) for image in images]
+        if sum(map(len, urls)) <= budget:
+            return urls
+    for side, quality in LEVELS:
+        urls = [_url(_shrunk(image, side), ".webp", [cv2.IMWRITE_WEBP_QUALITY, quality]) for image in images]
+        if sum(map(len, urls)) <= budget:
+            break
+    return urls
+
+
+def _shrunk(image: Pixels, side: int) -> Pixels:
+    factor = side / max(image.shape[:2])
+    if factor >= 1:
+        return image
+    height, width = (max(1, round(length * factor)) for length in image.shape[:2])
+    shrunk = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(shrunk, np.uint8).reshape(height, width, image.shape[2])
+
+
+def _url(image: Pixels, suffix: str, options: list[int]) -> str:
+    stored = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.shape[2] == 3 else image
+    done, data = cv2.imencode(suffix, stored, options)
+    if not done:
+        raise RuntimeError(f"OpenCV could not encode an image of shape {image.shape} as {suffix}")
+    kind = suffix.removeprefix(".")
+    return f"data:image/{kind};base64,{base64.b64encode(data.tobytes()).decode('ascii')}"
