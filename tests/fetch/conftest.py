@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from darkroom.fetch.http import fetch_http
 from darkroom.fetch.params import SourceParams
 from darkroom.fetch.transfer import Patience
 
@@ -112,7 +113,8 @@ class Site(ThreadingHTTPServer):
 class File:
     """A file that a server sends as it should, ranges included; or as told, cut off or without ranges.
 
-    ``cuts`` holds, for each answer in turn, after how many bytes of the body the connection is cut; later ones are whole.
+    ``cuts`` holds, for each answer in turn, after how many bytes of the body the connection is cut; later ones are
+    whole.
     """
 
     content: bytes
@@ -192,3 +194,37 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
+
+
+Download = Callable[..., list[tuple[Path, str]]]
+ZIP = make_zip()
+
+
+@pytest.fixture
+def download(tmp_path: Path, patience: Patience) -> Download:
+    """Return a function that downloads addresses into tmp_path/raw."""
+    raw = tmp_path / "raw"
+    raw.mkdir()
+
+    def run(
+        *urls: str, sha256: tuple[str, ...] = (), max_bytes: int = 10_000_000, patience: Patience = patience
+    ) -> list[tuple[Path, str]]:
+        return fetch_http(list(urls), list(sha256), max_bytes, raw, tmp_path / "partials", patience)
+
+    return run
+
+
+def only(fetched: list[tuple[Path, str]]) -> bytes:
+    assert len(fetched) == 1
+    return fetched[0][0].read_bytes()
+
+
+def starts(site: Site) -> list[str | None]:
+    """Return what each request asked for, in order: its Range."""
+    return [request.headers.get("Range") for request in site.requests]
+
+
+def nothing_kept(tmp_path: Path) -> bool:
+    return not list((tmp_path / "raw").iterdir()) and not any(
+        path.stat().st_size for path in (tmp_path / "partials").rglob("part")
+    )

@@ -47,7 +47,7 @@ def check(url: str) -> None:
     if hidden:
         raise UserError(
             f"params.yaml: source.urls: {redacted(url)} holds a password or a key, which would be committed with "
-            "params.yaml and dvc.lock; put it into ~/.netrc, or into an environment variable and write $ITS_NAME in its place"
+            "params.yaml and dvc.lock; put it into ~/.netrc, or into an environment variable and write $ITS_NAME here"
         )
 
 

@@ -94,7 +94,8 @@ def _writing() -> Iterator[None]:
             else "mend that and run again"
         )
         raise UserError(
-            f"source.urls: {where}cannot write: {error.strerror or error}; {cure}: the download goes on where it stopped"
+            f"source.urls: {where}cannot write: {error.strerror or error}; {cure}: "
+            "the download goes on where it stopped"
         ) from None
 
 
@@ -156,7 +157,7 @@ def _problem(path: Path, digest: str) -> str | None:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found == digest:
             return None
-        return f"wrong checksum: source.sha256 says {digest}, the file has {found}; check both with the file's publisher"
+        return f"wrong checksum: source.sha256 says {digest}, the file has {found}; ask its publisher which is right"
     try:
         archives.check_whole(path)
     except ValueError as error:

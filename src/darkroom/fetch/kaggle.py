@@ -215,7 +215,7 @@ def _archive(wanted: Wanted, max_bytes: int, place: Path) -> Path:
 
 
 def _too_large(wanted: Wanted, max_bytes: int) -> str:
-    return f"{wanted.parameter}: larger than source.max_bytes allows ({max_bytes:,} bytes); raise it if you want the file"
+    return f"{wanted.parameter}: larger than source.max_bytes allows ({max_bytes:,} bytes); raise it to take the file"
 
 
 def _unreachable(wanted: Wanted) -> str:

@@ -17,8 +17,8 @@ _CHUNK = 1 << 20
 def fetch_local(paths: list[str], inbox: Path, raw: Path) -> list[tuple[Path, str]]:
     """Bring the folders and archives ``paths`` into ``raw``; return each archive and where it came from.
 
-    A relative path is looked for in ``inbox``, then in the working folder. The origin is the path relative to ``inbox``,
-    or the last part of the path where it lies elsewhere: the rest is this machine's business.
+    A relative path is looked for in ``inbox``, then in the working folder. The origin is the path relative to
+    ``inbox``, or the last part of the path where it lies elsewhere: the rest is this machine's business.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def _pack(folder: Path, raw: Path, taken: list[str], inbox: Path) -> Path:
 
 
 def _walk(folder: Path, root: Path, left_out: list[str]) -> Iterator[Path]:
-    """Yield the regular files below ``folder``, in the order of their names; note links out of ``root`` and the rest."""
+    """Yield the regular files below ``folder``, in the order of their names; note what else is there."""
     with os.scandir(folder) as found:
         entries = sorted(found, key=lambda entry: os.fsencode(entry.name))
     for entry in entries:

@@ -12,8 +12,8 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
 class SourceParams(Section):
     """Where the images come from; docs/sources.md shows each kind.
 
-    What a kind needs is checked where that kind is fetched: a check here would put the whole section, addresses and all,
-    into its message, and an address may hold a password that nobody meant to print.
+    What a kind needs is checked where that kind is fetched: a check here would put the whole section, addresses and
+    all, into its message, and an address may hold a password that nobody meant to print.
     """
 
     kind: Literal["bundled", "local", "http", "kaggle"]

@@ -21,8 +21,8 @@ _FORGOTTEN = (
 def folder() -> Path:
     """Return the folder for downloads on their way: one that Git ignores and DVC leaves alone.
 
-    DVC empties data/raw before each run, and runs some experiments in a checkout that it throws away; ``DVC_ROOT`` names
-    the project's own root even there.
+    DVC empties data/raw before each run, and runs some experiments in a checkout that it throws away; ``DVC_ROOT``
+    names the project's own root even there.
     """
     return Path(os.environ.get("DVC_ROOT") or Path.cwd()) / ".dvc" / "tmp" / "darkroom" / "fetch"
 

@@ -145,8 +145,8 @@ class Transfer:
         except requests.exceptions.SSLError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise UserError(
-                    f"source.urls: {self.shown}: the certificate of {addresses.site(address.url)} is not trusted; check "
-                    "the address, or name your organization's certificates in REQUESTS_CA_BUNDLE"
+                    f"source.urls: {self.shown}: the certificate of {addresses.site(address.url)} is not trusted; "
+                    "check the address, or name your organization's certificates in REQUESTS_CA_BUNDLE"
                 ) from None
             raise Interrupted("the secure connection failed") from None
         except requests.exceptions.Timeout:
@@ -240,7 +240,7 @@ class Transfer:
         part.restart()
         if archives.is_html(head) or label in ("text/html", "application/xhtml+xml"):
             raise UserError(
-                f"source.urls: {self.shown}: a web page (HTML) came in place of an archive; it is perhaps a login page, "
+                f"source.urls: {self.shown}: a web page (HTML) came in place of an archive, perhaps a login page, "
                 "or a page about the file: look for the address of the file itself, and put a login into ~/.netrc"
             )
         came = f"it begins with {head[:16]!r}" if head else "it is empty"
