@@ -36,7 +36,14 @@ from darkroom.train.params import AugmentParams, TrainParams
 TIMES, LONGER, OF_IN_MEMORY = 8.0, 1.05, 0.97
 SHAPES = [(80, 80, 1), (64, 64, 3), (112, 112, 3), (150, 150, 3)]
 BATCH = 100
-CHANGES = {"flip_horizontal": True, "rotation": 15.0, "zoom": [0.9, 1.1], "shift": 0.1, "contrast": 0.2}
+CHANGES = {
+    "flip_horizontal": True,
+    "rotation": 15.0,
+    "zoom": [0.9, 1.1],
+    "shift": 0.1,
+    "brightness": 0.1,
+    "contrast": 0.2,
+}
 
 recipe = Params(Path(__file__).parents[1] / "recipes" / "dogs-vs-cats-gray80.yaml")
 plain = recipe.section("augment", AugmentParams)
@@ -52,6 +59,7 @@ def keras_layers() -> keras.Sequential:
             layers.RandomRotation(15 / 360, fill_mode="nearest"),
             layers.RandomZoom(0.1, fill_mode="nearest"),
             layers.RandomTranslation(0.1, 0.1, fill_mode="nearest"),
+            layers.RandomBrightness(0.1),
             layers.RandomContrast(0.2),
         ]
     )
