@@ -57,7 +57,7 @@ class Images:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.description = files.read_json(folder / "images.json")
-        self.shape: tuple[int, int, int] = tuple(self.description["shape"])  # type: ignore[assignment]
+        self.shape: tuple[int, int, int] = tuple(self.description["shape"])
         self.index = pd.read_csv(
             folder / "index.csv",
             dtype={"id": str, "label": str, "split": str, "sha256": str, "phash": str},

@@ -1,0 +1,140 @@
+"""What image decoders written in C say on the process's standard error: heard, attributed to one picture, not printed.
+
+libjpeg decodes a damaged scan into a full-size picture, partly wrong, and its only sign is a line on stderr; neither
+OpenCV nor Pillow passes it on. While anyone is :func:`listening`, file descriptor 2 leads into a temporary file. If it
+grew while a picture was decoded, that picture is decoded once more with every other decoding of the process held back,
+and what is written then is about this picture for certain. A good picture costs two calls of ``fstat``.
+"""
+
+import contextlib
+import os
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from typing import IO, TypeVar
+
+T = TypeVar("T")
+
+
+class _Ear:
+    """The state behind the functions below: there is one file descriptor 2 in a process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.listeners = 0
+        self.heard: IO[bytes] | None = None
+        self.stderr = -1
+        self.quiet: warnings.catch_warnings | None = None
+        self.gate = threading.Lock()
+        self.idle = threading.Condition()
+        self.decoding = 0
+
+    def size(self) -> int:
+        assert self.heard is not None
+        return os.fstat(self.heard.fileno()).st_size
+
+    def open(self) -> None:
+        self.heard = tempfile.TemporaryFile()  # noqa: SIM115  (closed when the last listener leaves)
+        self.stderr = os.dup(2)
+        os.dup2(self.heard.fileno(), 2)
+        # Pillow's own warnings are about metadata; whether they are errors must not decide what is rejected.
+        self.quiet = warnings.catch_warnings()
+        self.quiet.__enter__()
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+
+    def close(self) -> None:
+        assert self.heard is not None
+        assert self.quiet is not None
+        self.quiet.__exit__(None, None, None)
+        os.dup2(self.stderr, 2)
+        os.close(self.stderr)
+        self.heard.seek(0)
+        for line in self.heard:
+            if not line.startswith(_DECODERS):
+                os.write(2, line)  # somebody else's: it was only delayed
+        self.heard.close()
+        self.heard = None
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        with self.gate, self.idle:
+            self.decoding += 1
+        try:
+            yield
+        finally:
+            with self.idle:
+                self.decoding -= 1
+                self.idle.notify_all()
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        with self.gate:
+            with self.idle:
+                self.idle.wait_for(lambda: self.decoding == 0)
+            yield
+
+
+_EAR = _Ear()
+
+_DAMAGE = (b"Corrupt JPEG data", b"Premature end of JPEG file", b"Inconsistent progression sequence")
+_DECODERS = (
+    *_DAMAGE,
+    b"Warning: unknown JFIF",
+    b"Invalid SOS parameters",
+    b"Unsupported JPEG",
+    b"Invalid JPEG",
+    b"libpng ",
+    b"TIFF",
+    b"[ WARN:",
+    b"[ERROR:",
+)
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[None]:
+    """Keep what decoders write to stderr from being printed, in all threads, and let :func:`decoded` hear it.
+
+    Nests, and any number of threads may be inside at once. What others write meanwhile is printed when the last one
+    leaves.
+    """
+    with _EAR.lock:
+        if _EAR.listeners == 0:
+            _EAR.open()
+        _EAR.listeners += 1
+    try:
+        yield
+    finally:
+        with _EAR.lock:
+            _EAR.listeners -= 1
+            if _EAR.listeners == 0:
+                _EAR.close()
+
+
+def decoded(decode: Callable[[], T]) -> tuple[T, str]:
+    """Return what ``decode`` returns, and the decoder's complaint about damage, ``""`` where there is none.
+
+    Call it inside :func:`listening`. ``decode`` is called twice where something was written during the first call;
+    only lines in which libjpeg reports damage count, so that whatever else the process writes rejects no picture.
+    """
+    with _EAR.together():
+        before = _EAR.size()
+        result = decode()
+        if _EAR.size() == before:
+            return result, ""
+    with _EAR.alone():
+        before = _EAR.size()
+        result = decode()
+        assert _EAR.heard is not None
+        said = os.pread(_EAR.heard.fileno(), _EAR.size() - before, before)
+    damage = [line for line in said.splitlines() if line.startswith(_DAMAGE)]
+    return result, damage[0].decode("ascii", "replace") if damage else ""
+
+
+@contextlib.contextmanager
+def stderr() -> Iterator[IO[str]]:
+    """Give a text stream on the real standard error, also while someone is listening: for progress bars."""
+    with _EAR.lock:
+        copy = os.dup(_EAR.stderr if _EAR.listeners else 2)
+    with os.fdopen(copy, "w", encoding="utf-8", errors="replace") as stream:
+        yield stream

@@ -1,0 +1,52 @@
+"""From finished shards to the folder that later stages read: labelled images, and apart those without a label."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from darkroom import files, images
+from darkroom.decode import layouts, shards
+from darkroom.decode.preparation import Preparation
+
+
+def write(
+    out: Path,
+    finished: Sequence[shards.Shard],
+    known: Mapping[str, layouts.Labelled],
+    used: set[str],
+    classes: Sequence[str],
+    preparation: Preparation,
+    suffix: Literal["npz", "csv"],
+) -> None:
+    """Write ``out``: the images whose ids are ``used``, and under ``unlabelled`` those without a label, if any.
+
+    One shard is in memory at a time; one that is kept whole as NPZ is only moved.
+    """
+    without = {name for name, one in known.items() if one.label is None}
+    for folder, chosen in ((out, used), (out / "unlabelled", without)):
+        names: list[str] = []
+        rows: list[list[object]] = []
+        for shard in finished:
+            keep = [number for number, row in enumerate(shard.rows) if row.id in chosen]
+            if not keep:
+                continue
+            names.append(images.shard_name(len(names), suffix))
+            rows += [_columns(shard.rows[number], known) for number in keep]
+            if suffix == "npz" and len(keep) == len(shard.rows):
+                folder.mkdir(exist_ok=True)
+                shutil.move(shard.pixels, folder / names[-1])
+                continue
+            pixels = images.read_shard(shard.pixels, preparation.shape)
+            labels = [known[shard.rows[number].id].label or "" for number in keep]
+            images.write_shard(folder / names[-1], np.asarray(pixels[keep]), labels)
+        if folder is out or names:
+            files.write_csv(folder / "index.csv", images.INDEX_COLUMNS, rows)
+            images.write_description(folder, preparation.shape, classes, names, preparation.to_json())
+
+
+def _columns(row: shards.Row, known: Mapping[str, layouts.Labelled]) -> list[object]:
+    one = known[row.id]
+    return [row.id, one.label or "", one.split, row.width, row.height, row.bytes, row.sha256, row.phash]

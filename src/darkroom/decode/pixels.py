@@ -1,0 +1,209 @@
+"""Bytes to pixels: the one place that decides whether a picture can be used, and what its pixels are.
+
+JPEG, nearly all of what data sets hold, is decoded by OpenCV, every other format and CMYK by Pillow; where OpenCV
+gives up on a JPEG, Pillow has the last word and supplies the reason. EXIF orientation is applied, transparency laid on
+white, 16 bits become 8, of an animation the first frame counts.
+"""
+
+import io
+import re
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image
+
+from darkroom.decode import complaints, formats
+from darkroom.decode.rejections import Reason, Rejected
+
+Color = Literal["grayscale", "rgb"]
+Array = npt.NDArray[np.uint8]
+
+# Pictures with more pixels than `max_pixels` are refused before decoding; Pillow's own limit would refuse others
+# besides.
+Image.MAX_IMAGE_PIXELS = None
+
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+_REDUCED = {
+    ("grayscale", 1): cv2.IMREAD_GRAYSCALE,
+    ("grayscale", 2): cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    ("grayscale", 4): cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    ("grayscale", 8): cv2.IMREAD_REDUCED_GRAYSCALE_8,
+    ("rgb", 1): cv2.IMREAD_COLOR,
+    ("rgb", 2): cv2.IMREAD_REDUCED_COLOR_2,
+    ("rgb", 4): cv2.IMREAD_REDUCED_COLOR_4,
+    ("rgb", 8): cv2.IMREAD_REDUCED_COLOR_8,
+}
+
+
+class Limits(NamedTuple):
+    """What a picture may measure: at most ``max_pixels`` in all, and no side shorter than ``min_side`` pixels."""
+
+    max_pixels: int
+    min_side: int
+
+    def check(self, width: int, height: int) -> None:
+        """Raise :class:`Rejected`, ``too large`` or ``too small``, for a picture beyond the limits."""
+        if width * height > self.max_pixels:
+            found = f"{width} x {height} = {width * height} pixels"
+            raise Rejected(Reason.TOO_LARGE, f"{found}; decode.max_pixels is {self.max_pixels}")
+        if min(width, height) < self.min_side:
+            raise Rejected(Reason.TOO_SMALL, f"{width} x {height} pixels; decode.min_side is {self.min_side}")
+
+
+class Picture(NamedTuple):
+    """A decoded picture: ``pixels`` uint8, (height, width) or (height, width, 3) RGB; its size upright, in pixels.
+
+    Where the decoder shrank it, ``pixels`` is smaller than ``width`` by ``height``.
+    """
+
+    pixels: Array
+    width: int
+    height: int
+
+
+def decode(data: bytes, color: Color, limits: Limits, shrink_to: tuple[int, int] | None = None) -> Picture:
+    """Decode the bytes of one file.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    color : "grayscale" or "rgb"
+    limits : Limits
+        Checked against the header, before anything is decoded.
+    shrink_to : (height, width), optional
+        A JPEG may be shrunk by 2, 4 or 8 while it decodes if each side stays at least :data:`SPARE` times as long as
+        this.
+
+    Raises
+    ------
+    Rejected
+        The file cannot be used: ``empty``, ``not an image``, ``unsupported format``, ``too large``, ``too small``,
+        ``truncated`` or ``corrupt``.
+    """
+    kind = formats.sniff(data)
+    with complaints.listening():
+        if kind == "JPEG":
+            return _decode_jpeg(data, color, limits, shrink_to)
+        if kind == "PNG":
+            formats.check_png(data)
+        return _decode_by_pillow(data, (kind,), color, limits)
+
+
+SPARE = 3.0
+"""How many times the target's side must remain after the JPEG decoder's own shrinking.
+
+The decoder's low-pass filter is not the mean over an area; what follows hides the difference only if it still averages
+several pixels. Measured in tests/decode/test_pixels.py: within 2 grey levels of full decoding.
+"""
+
+
+def _decode_jpeg(data: bytes, color: Color, limits: Limits, shrink_to: tuple[int, int] | None) -> Picture:
+    header = formats.jpeg_header(data)
+    if header is None:
+        return _decode_by_pillow(data, ("JPEG", "MPO"), color, limits)
+    limits.check(header.width, header.height)
+    if header.components not in (1, 3):
+        return _decode_by_pillow(data, ("JPEG", "MPO"), color, limits)
+    # libjpeg reports only the first oddity of a picture: a harmless one in the header must not hide damage in the scan.
+    encoded = np.frombuffer(formats.without_junk(data, header) if header.junk else data, np.uint8)
+    flag = _REDUCED[color, _factor(header, shrink_to)]
+
+    def attempt() -> Array | None:
+        try:
+            return cv2.imdecode(encoded, flag)  # type: ignore[return-value]
+        except cv2.error:
+            return None
+
+    pixels, complaint = complaints.decoded(attempt)
+    if pixels is None:
+        picture = _decode_by_pillow(data, ("JPEG", "MPO"), color, limits)
+    else:
+        if color == "rgb":
+            cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
+        turned = (pixels.shape[1] > pixels.shape[0]) != (header.width > header.height)
+        size = (header.height, header.width) if turned else (header.width, header.height)
+        picture = Picture(pixels, *size)
+    if complaint:
+        raise Rejected(Reason.TRUNCATED if "remature end" in complaint else Reason.CORRUPT, complaint)
+    return picture
+
+
+def _factor(header: formats.JpegHeader, shrink_to: tuple[int, int] | None) -> int:
+    """Return by how much the decoder may shrink: the largest of 8, 4, 2 that leaves enough pixels, or 1."""
+    if shrink_to is None:
+        return 1
+    # Which way up the picture is stands in its EXIF data; asking the short side for the long one is right for both.
+    spare = min(header.width, header.height) / max(shrink_to)
+    return next((factor for factor in (8, 4, 2) if spare / factor >= SPARE), 1)
+
+
+def _decode_by_pillow(data: bytes, kinds: tuple[str, ...], color: Color, limits: Limits) -> Picture:
+    try:
+        with Image.open(io.BytesIO(data), formats=kinds) as image:
+            limits.check(*image.size)
+            image.load()
+            pixels = _upright(image, _to_array(image, color))
+    except (Rejected, MemoryError):
+        raise
+    except Exception as error:
+        # What a damaged file makes a decoder raise has no bounds: struct.error, KeyError, SyntaxError, and more.
+        raise _rejection(error) from error
+    return Picture(pixels, pixels.shape[1], pixels.shape[0])
+
+
+def _rejection(error: Exception) -> Rejected:
+    words = str(error).split("\n")[0]
+    words = re.sub(r"<_io\.BytesIO object at 0x[0-9a-f]+>", "", words).strip()[
+        :200
+    ]  # an address differs from run to run
+    lower = words.lower()
+    if "truncated" in lower or "too short" in lower or isinstance(error, EOFError):
+        return Rejected(Reason.TRUNCATED, words)
+    if "too large" in lower:
+        return Rejected(Reason.TOO_LARGE, words)
+    if "not supported" in lower or "unsupported" in lower or isinstance(error, NotImplementedError):
+        return Rejected(Reason.UNSUPPORTED, words)
+    return Rejected(Reason.CORRUPT, words or type(error).__name__)
+
+
+def _to_array(image: Image.Image, color: Color) -> Array:
+    """Return the pixels of a loaded image: uint8, (height, width[, 3]), on white where it is transparent."""
+    if image.mode.startswith("I;16"):
+        gray = _from_16_bits(image)
+        return gray if color == "grayscale" else cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB)  # type: ignore[return-value]
+    if image.mode in ("I", "F"):
+        raise Rejected(Reason.UNSUPPORTED, f"32 bits a pixel (mode {image.mode})")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    return np.array(image.convert("L" if color == "grayscale" else "RGB"))
+
+
+def _from_16_bits(image: Image.Image) -> Array:
+    wide = np.asarray(image).astype(np.uint16)
+    gray = (wide >> 8).astype(np.uint8)
+    if isinstance(clear := image.info.get("transparency"), int):
+        gray[wide == clear] = 255
+    return gray
+
+
+def _upright(image: Image.Image, pixels: Array) -> Array:
+    """Turn the pixels as the EXIF orientation asks; see CIPA DC-008 (Exif 2.32), tag 274."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:
+        orientation = 1  # EXIF data that cannot be read says nothing; the picture itself is whole
+    flips = {
+        2: lambda a: a[:, ::-1],
+        3: lambda a: a[::-1, ::-1],
+        4: lambda a: a[::-1],
+        5: lambda a: a.swapaxes(0, 1),
+        6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+        7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+        8: lambda a: a.swapaxes(0, 1)[::-1],
+    }
+    return np.ascontiguousarray(flips[orientation](pixels)) if orientation in flips else pixels

@@ -1,0 +1,94 @@
+"""How a file's bytes become one image of the data set; `predict` does the same to a new picture."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, Self
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from darkroom.decode import hashes, pixels, resizing, steps
+from darkroom.decode.params import DecodeParams, ImageParams
+from darkroom.images import Pixels
+
+
+class Prepared(NamedTuple):
+    """One image: ``pixels`` uint8 (height, width, channels); ``width`` and ``height`` of the picture as it came.
+
+    ``thumbnail``, uint8 (32, 32), is the whole picture in grayscale before any step: what is hashed.
+    """
+
+    pixels: Pixels
+    width: int
+    height: int
+    thumbnail: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is done to every picture, as it stands in ``images.json`` under ``preparation``."""
+
+    size: tuple[int, int]
+    color: pixels.Color
+    resize: str
+    interpolation: str
+    steps: tuple[str, ...]
+    reduced: bool
+    max_pixels: int
+    min_side: int
+
+    @classmethod
+    def of(cls, image: ImageParams, decode: DecodeParams) -> Self:
+        """Return what the two sections of params.yaml ask for."""
+        height, width = image.size if isinstance(image.size, list) else (image.size, image.size)
+        return cls(
+            size=(height, width),
+            color=image.color,
+            resize=image.resize,
+            interpolation=image.interpolation,
+            steps=tuple(image.steps),
+            reduced=decode.reduced,
+            max_pixels=decode.max_pixels,
+            min_side=decode.min_side,
+        )
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """Return the preparation that :meth:`to_json` wrote."""
+        return cls(**{**content, "size": tuple(content["size"]), "steps": tuple(content["steps"])})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the preparation as JSON holds it."""
+        return {**asdict(self), "size": list(self.size), "steps": list(self.steps)}
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Return the shape (height, width, channels) of every image."""
+        return (*self.size, 1 if self.color == "grayscale" else 3)
+
+    def prepare(self, data: bytes) -> Prepared:
+        """Turn the bytes of a file into an image.
+
+        Raises
+        ------
+        Rejected
+            The file cannot be used.
+        """
+        # Steps such as blur and canny see single pixels: they get all of them.
+        shrink_to = (
+            self.size if self.reduced and not self.steps and self.interpolation in ("auto", "area") else None
+        )
+        limits = pixels.Limits(self.max_pixels, self.min_side)
+        picture = pixels.decode(data, self.color, limits, shrink_to)
+        image = resizing.resize(
+            steps.apply(picture.pixels, self.steps), self.size, self.resize, self.interpolation
+        )
+        # The squashed image holds all that a thumbnail needs, and is tens of times smaller than the picture.
+        enough = self.resize == "squash" and not self.steps and min(self.size) >= hashes.SIDE
+        thumbnail = _thumbnail(image if enough else picture.pixels)
+        return Prepared(image.reshape(self.shape), picture.width, picture.height, thumbnail)
+
+
+def _thumbnail(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    small = resizing.squash(picture, (hashes.SIDE, hashes.SIDE))
+    return small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)  # type: ignore[return-value]

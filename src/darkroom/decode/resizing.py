@@ -1,0 +1,72 @@
+"""From a picture's own size to the size that the network takes: squash, fit or crop."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.uint8]
+
+_FIXED = {
+    "area": cv2.INTER_AREA,
+    "linear": cv2.INTER_LINEAR,
+    "cubic": cv2.INTER_CUBIC,
+    "nearest": cv2.INTER_NEAREST,
+}
+
+
+def resize(pixels: Array, size: tuple[int, int], how: str, interpolation: str) -> Array:
+    """Bring ``pixels``, uint8 (h, w) or (h, w, 3), to ``size`` (height, width).
+
+    Parameters
+    ----------
+    how : "squash", "fit" or "crop"
+        squash: to ``size`` whatever the shape. fit: the whole picture, centred on black. crop: the short side to
+        ``size``, then the centre.
+    interpolation : "auto", "area", "linear", "cubic" or "nearest"
+        auto: the mean over the area where a side shrinks, linear where it grows.
+    """
+    if how == "fit":
+        return _fit(pixels, size, interpolation)
+    if how == "crop":
+        return _crop(pixels, size, interpolation)
+    return squash(pixels, size, interpolation)
+
+
+def squash(pixels: Array, size: tuple[int, int], interpolation: str = "auto") -> Array:
+    """Scale each side by itself to ``size`` (height, width)."""
+    height, width = pixels.shape[:2]
+    if (height, width) == size:
+        return pixels
+    if interpolation != "auto":
+        return _scale(pixels, size, _FIXED[interpolation])
+    shrunk = (min(height, size[0]), min(width, size[1]))
+    if shrunk != (height, width):
+        pixels = _scale(pixels, shrunk, cv2.INTER_AREA)
+    return pixels if shrunk == size else _scale(pixels, size, cv2.INTER_LINEAR)
+
+
+def _scale(pixels: Array, size: tuple[int, int], interpolation: int) -> Array:
+    return cv2.resize(pixels, size[::-1], interpolation=interpolation)  # type: ignore[return-value]
+
+
+def _fit(pixels: Array, size: tuple[int, int], interpolation: str) -> Array:
+    scale = min(size[0] / pixels.shape[0], size[1] / pixels.shape[1])
+    height, width = (max(1, min(size[axis], round(pixels.shape[axis] * scale))) for axis in (0, 1))
+    framed = np.zeros((*size, *pixels.shape[2:]), np.uint8)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    framed[top : top + height, left : left + width] = squash(pixels, (height, width), interpolation)
+    return framed
+
+
+def _crop(pixels: Array, size: tuple[int, int], interpolation: str) -> Array:
+    # A picture of 1 x 100,000 pixels would be blown up to gigabytes: what lies far outside the crop goes first, as
+    # much on either side, so that the centre stays where it was.
+    scale = max(size[0] / pixels.shape[0], size[1] / pixels.shape[1])
+    for axis in (0, 1):
+        spare = (pixels.shape[axis] - int(4 * size[axis] / scale) - 8) // 2
+        if spare > 0:
+            pixels = pixels[spare:-spare] if axis == 0 else pixels[:, spare:-spare]
+    height, width = (max(size[axis], round(pixels.shape[axis] * scale)) for axis in (0, 1))
+    scaled = squash(pixels, (height, width), interpolation)
+    top, left = (height - size[0]) // 2, (width - size[1]) // 2
+    return scaled[top : top + size[0], left : left + size[1]]

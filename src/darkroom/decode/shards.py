@@ -1,0 +1,117 @@
+"""The unit of work: one whole shard, from the members of an archive to pixels and rows on disk."""
+
+import hashlib
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from darkroom import files, images
+from darkroom.decode import archives, complaints, hashes
+from darkroom.decode.preparation import Preparation
+from darkroom.decode.rejections import Reason, Rejected
+
+MOST_BYTES = 32 * 2**20
+"""Bytes of pixels in a shard, at most: what a worker holds in memory."""
+
+FEWEST_SHARDS = 8
+"""Shards, at least, where each then holds :data:`FEWEST_IMAGES`: so that few images, too, keep several workers busy."""
+
+FEWEST_IMAGES = 128
+
+
+def plan(count: int, shape: tuple[int, int, int], most_images: int) -> list[range]:
+    """Part ``count`` members into contiguous, evenly sized runs, one a shard; nothing else decides where one ends.
+
+    Parameters
+    ----------
+    count : int
+        Members, sorted by id.
+    shape : (height, width, channels)
+        Of each image; a shard's pixels stay within :data:`MOST_BYTES`.
+    most_images : int
+        `decode.shard_images`.
+    """
+    most = max(1, min(most_images, MOST_BYTES // int(np.prod(shape))))
+    shards = max(-(-count // most), min(FEWEST_SHARDS, count // FEWEST_IMAGES), 1)
+    edges = [count * number // shards for number in range(shards + 1)]
+    return [range(start, end) for start, end in itertools.pairwise(edges)]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One decoded image: columns of ``index.csv`` without label and split; ``content`` is a digest of its pixels."""
+
+    id: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+    phash: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What one unit of work left in the work folder: pixels, their rows in the same order, and the files rejected."""
+
+    pixels: Path
+    rows: list[Row]
+    rejected: list[tuple[str, Reason, str]]
+
+
+def paths(work: Path, number: int) -> tuple[Path, Path]:
+    """Return where shard ``number`` lies in the work folder: its pixels, and its rows, which are written last."""
+    return work / images.shard_name(number, "npz"), work / f"shard-{number:05d}.json"
+
+
+def write(members: Sequence[archives.Member], number: int, work: Path, preparation: Preparation) -> int:
+    """Decode ``members`` into shard ``number`` of the work folder; return how many there were.
+
+    A function of its arguments alone, so that joblib may run it in a thread, a process or on another machine that
+    shares the folder.
+    """
+    cv2.setNumThreads(
+        1
+    )  # the work is spread by shards; threads inside OpenCV would only get in each other's way
+    pixels = np.empty((len(members), *preparation.shape), np.uint8)
+    thumbnails = np.empty((len(members), hashes.SIDE, hashes.SIDE), np.uint8)
+    rows: list[dict[str, Any]] = []
+    rejected = []
+    with complaints.listening():
+        for member in members:
+            try:
+                data = archives.read(member)
+                image = preparation.prepare(data)
+            except Rejected as rejection:
+                rejected.append([member.id, rejection.reason, rejection.detail])
+                continue
+            pixels[len(rows)], thumbnails[len(rows)] = image.pixels, image.thumbnail
+            rows.append(
+                {
+                    "id": member.id,
+                    "width": image.width,
+                    "height": image.height,
+                    "bytes": len(data),
+                    "sha256": hashlib.sha256(data).hexdigest(),
+                    "content": hashlib.sha256(image.pixels.tobytes()).hexdigest()[:32],
+                }
+            )
+    for row, phash in zip(rows, hashes.perceptual_hashes(thumbnails[: len(rows)]), strict=True):
+        row["phash"] = f"{phash:016x}"
+    pixels_path, rows_path = paths(work, number)
+    images.write_shard(pixels_path, pixels[: len(rows)])
+    files.write_json(rows_path, {"rows": rows, "rejected": rejected})
+    return len(members)
+
+
+def read(work: Path, number: int) -> Shard:
+    """Read what :func:`write` left, but for the pixels."""
+    pixels_path, rows_path = paths(work, number)
+    content = files.read_json(rows_path)
+    rejected = [(name, Reason(reason), detail) for name, reason, detail in content["rejected"]]
+    return Shard(pixels_path, [Row(**row) for row in content["rows"]], rejected)

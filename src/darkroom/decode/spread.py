@@ -1,0 +1,52 @@
+"""Work spread over threads, processes or a cluster by joblib, with a progress bar."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import joblib
+from tqdm import tqdm
+
+from darkroom import UserError
+from darkroom.decode import complaints
+
+
+def run(
+    tasks: Sequence[tuple[Callable[..., int], tuple[Any, ...]]], total: int, workers: int, backend: str
+) -> None:
+    """Run every task, a function and its arguments; each returns how many of ``total`` files it dealt with.
+
+    Raises
+    ------
+    UserError
+        ``backend`` is a cluster whose package is not installed.
+    """
+    with _backend(backend, workers), complaints.stderr() as stream:
+        parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch="2 * n_jobs")
+        # disable=None: a bar on a terminal, nothing in a log.
+        with tqdm(total=total, desc="decode", unit="file", file=stream, disable=None) as bar:
+            for done in parallel(joblib.delayed(function)(*arguments) for function, arguments in tasks):
+                bar.update(done)
+
+
+@contextlib.contextmanager
+def _backend(name: str, workers: int) -> Iterator[None]:
+    try:
+        if name == "dask":
+            from dask.distributed import Client  # type: ignore[import-not-found]
+
+            # Without an address in Dask's own configuration (DASK_SCHEDULER_ADDRESS), a cluster on this machine.
+            with Client(n_workers=None, set_as_default=True), joblib.parallel_config("dask", n_jobs=workers):
+                yield
+            return
+        if name == "ray":
+            from ray.util.joblib import register_ray  # type: ignore[import-not-found]
+
+            register_ray()
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"params.yaml: decode.backend: got {name!r}, but the package {error.name} is not installed; "
+            f"install it (`pip install {name}`) or choose threading or loky"
+        ) from None
+    with joblib.parallel_config(name, n_jobs=workers):
+        yield

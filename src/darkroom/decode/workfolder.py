@@ -1,0 +1,94 @@
+"""Where finished shards wait for the rest: a run that was killed is taken up again, by content key."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import PIL
+
+from darkroom import files, images
+
+_STALE = 7 * 24 * 3600
+"""Seconds after which the work of a killed run that nobody took up again is removed."""
+
+
+def key(content: Any) -> str:
+    """Return a name for the work that ``content``, anything JSON can hold, describes.
+
+    The code that does the work and the versions of what it rests on are part of the name: shards made by another
+    program are not taken up.
+    """
+    code = [Path(files.__file__), Path(images.__file__), *sorted(Path(__file__).parent.glob("*.py"))]
+    versions = [platform.python_version(), np.__version__, cv2.__version__, PIL.__version__]
+    digest = hashlib.sha256(json.dumps([content, versions], sort_keys=True).encode())
+    for path in code:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+@contextlib.contextmanager
+def opened(name: str) -> Iterator[Path]:
+    """Give the work folder ``name``, held by this process alone; remove it when the block ends without error.
+
+    It lies in ``.dvc/tmp`` of the workspace, that of the original one in a temporary checkout of ``dvc exp run``, or
+    in the system's temporary folder where there is no ``.dvc``. Whoever holds it already is waited for: a stage
+    survives the death of the dvc that started it.
+    """
+    dvc = Path(os.environ.get("DVC_ROOT", ".")).resolve() / ".dvc"
+    if not dvc.is_dir():
+        with tempfile.TemporaryDirectory(prefix="darkroom-decode-") as temporary:
+            yield Path(temporary)
+        return
+    home = dvc / "tmp" / "darkroom" / "decode"
+    home.mkdir(parents=True, exist_ok=True)
+    _remove_stale(home, name)
+    with _locked(home / f"{name}.lock", wait=True):
+        folder = home / name
+        folder.mkdir(exist_ok=True)
+        yield folder
+        shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def _locked(path: Path, wait: bool) -> Iterator[bool]:
+    """Hold ``path`` locked, until its folder has gone; give False where somebody else does and ``wait`` is off."""
+    while True:
+        with path.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not wait:
+                    yield False
+                    return
+                print("decode: another run decodes the same images; waiting for it", file=sys.stderr)
+                fcntl.flock(file, fcntl.LOCK_EX)
+            # Who held it may have removed the file meanwhile; a lock on a file without a name keeps nobody out.
+            if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                continue
+            try:
+                yield True
+            finally:
+                if not path.with_suffix("").exists():
+                    path.unlink()
+            return
+
+
+def _remove_stale(home: Path, but: str) -> None:
+    for path in sorted(home.glob("*.lock")):
+        if path.stem == but or time.time() - path.stat().st_mtime < _STALE:
+            continue
+        with _locked(path, wait=False) as held:
+            if held:
+                shutil.rmtree(path.with_suffix(""), ignore_errors=True)
