@@ -221,3 +221,18 @@ def test_a_file_that_may_not_be_read_is_named(inbox: Path, fetch: Fetch) -> None
     (photos / "2.jpg").chmod(0)
     with pytest.raises(UserError, match=r"photos/2\.jpg: Permission denied"):
         fetch("photos")
+
+
+def test_a_disk_that_takes_no_more_is_said_and_leaves_nothing_half(inbox: Path, tmp_path: Path) -> None:
+    (inbox / "photos").mkdir()
+    (inbox / "photos" / "large.tif").write_bytes(bytes(3_000_000))
+    (tmp_path / "out").mkdir()
+    code = (
+        "import resource; from pathlib import Path; from darkroom.fetch.local import fetch_local; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)); "
+        "fetch_local(['photos'], Path('data/inbox'), Path('out'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("darkroom.UserError: source.path: out, while data/inbox/photos is brought there")
+    assert not list((tmp_path / "out").iterdir())

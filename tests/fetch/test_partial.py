@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -172,3 +174,48 @@ def test_what_nobody_asked_for_in_a_month_is_removed(site: Site, download: Downl
     site.answers["/x.zip"] = File(ZIP)
     download(site.url("/x.zip"))
     assert len(list((tmp_path / "partials").glob("*/part"))) == 1
+
+
+def test_a_stage_that_outlived_its_run_leaves_the_next_ones_folder_alone(
+    site: Site, download: Download, tmp_path: Path
+) -> None:
+    def answer(answerer: Answerer) -> None:
+        shutil.rmtree(tmp_path / "raw")
+        (tmp_path / "raw").mkdir()
+        File(ZIP)(answerer)
+
+    site.answers["/x.zip"] = answer
+    with pytest.raises(UserError, match="another run has begun it anew"):
+        download(site.url("/x.zip"))
+    assert not list((tmp_path / "raw").iterdir())
+
+
+def test_a_folder_on_another_disk_gets_a_copy(
+    site: Site, download: Download, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared_memory = Path("/dev/shm")
+    if not shared_memory.is_dir() or shared_memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("no second file system at /dev/shm")
+    with tempfile.TemporaryDirectory(dir=shared_memory) as other:
+        (tmp_path / "raw").rmdir()
+        (tmp_path / "raw").symlink_to(other)
+        site.answers["/x.zip"] = File(ZIP)
+        assert only(download(site.url("/x.zip"))) == ZIP
+        assert [path.name for path in Path(other).iterdir()] == ["x.zip"]
+
+
+def test_a_connection_that_breaks_off_again_and_again_but_gets_on_is_not_given_up(
+    site: Site, download: Download
+) -> None:
+    content = make_zip(9_000_000)
+    site.answers["/x.zip"] = File(content, cuts=[1_100_000] * 8)
+    assert only(download(site.url("/x.zip"), patience=Patience((0.01, 0.01), 5, 5))) == content
+    assert len(site.requests) == 9
+
+
+def test_a_connection_that_breaks_off_here_and_there_and_never_gets_on_is(
+    site: Site, download: Download
+) -> None:
+    site.answers["/x.zip"] = File(make_zip(9_000_000), ranges=False, cuts=[5_000_000, 3_000_000] * 50)
+    with pytest.raises(UserError, match=r"broke off.*gave up after 3 attempts"):
+        download(site.url("/x.zip"), patience=Patience((0.01, 0.01), 5, 5))

@@ -10,7 +10,7 @@ from darkroom import UserError
 _VARIABLE = re.compile(r"\$([A-Z_][A-Z0-9_]*)")
 _SECRET = re.compile(
     r"(^|[-_.])(api_?key|access_?key(_?id)?|key|auth|authorization|credential|credentials|pass|passwd|password|pwd"
-    r"|secret|sig|signature|token|rlkey)$|^(aws|goog)accesskeyid$",
+    r"|secret|sig|signature|token)$|^(aws|goog)accesskeyid$",
     re.IGNORECASE,
 )
 

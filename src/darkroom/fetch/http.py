@@ -1,11 +1,9 @@
 """Archives from http and https servers: retried, resumed after a kill, checked, and never half taken for whole."""
 
-import errno
 import hashlib
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import requests
@@ -50,7 +48,7 @@ def fetch_http(
     """
     _check(urls, sha256)
     wanted = [(url, sha256[number].lower() if sha256 else "") for number, url in enumerate(urls)]
-    with ExitStack() as claims, _writing():
+    with partial.opened(raw) as out, ExitStack() as claims, partial.writing("source.urls"):
         # Claimed in one order: two runs that list the same files otherwise cannot wait for each other for ever.
         places = {one: claims.enter_context(partial.claimed(partials, *one)) for one in sorted(set(wanted))}
         with requests.Session() as session:
@@ -63,7 +61,7 @@ def fetch_http(
                 head = file.read(archives.HEAD)
             taken = [archive.name for archive, _ in fetched]
             target = raw / archives.name_for(addresses.file_name(one[0]), head, taken)
-            partial.deliver(part, target)
+            partial.deliver(part, target, out)
             fetched.append((target, addresses.redacted(one[0])))
         partial.clean(partials, list(places.values()))
     return fetched
@@ -81,24 +79,6 @@ def _check(urls: list[str], sha256: list[str]) -> None:
         addresses.check(url)
 
 
-@contextmanager
-def _writing() -> Iterator[None]:
-    """Turn a disk that is full, or closed to us, into the user's business; what is here of a download stays."""
-    try:
-        yield
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        cure = (
-            "free some space and run again"
-            if error.errno in (errno.ENOSPC, errno.EDQUOT)
-            else "mend that and run again"
-        )
-        raise UserError(
-            f"source.urls: {where}cannot write: {error.strerror or error}; {cure}: "
-            "the download goes on where it stopped"
-        ) from None
-
-
 def _download(
     session: requests.Session, part: Partial, url: str, digest: str, max_bytes: int, patience: Patience
 ) -> None:
@@ -108,16 +88,15 @@ def _download(
         return
     said = f", going on after {part.size:,} bytes" if part.size else ""
     print(f"downloading {transfer.shown}{said}", file=sys.stderr)
-    failures = 0
+    failures, most = 0, part.size
     while True:
-        before = part.size
         try:
             transfer.run(session, part)
             _verify(part, transfer.shown, digest)
             return
         except Interrupted as failure:
-            if part.size - before >= _PROGRESS:
-                failures = 0
+            if part.size >= most + _PROGRESS:
+                failures, most = 0, part.size
             if failures == len(patience.pauses) or failure.wait > patience.longest:
                 asked = f" (it asks to wait {failure.wait:.0f} s)" if failure.wait > patience.longest else ""
                 raise UserError(

@@ -73,11 +73,15 @@ def fetch_kaggle(
             f"{wanted.parameter}: the newest version is fetched; set source.version to one, or others get another",
             file=sys.stderr,
         )
-    with partial.claimed(partials, "kaggle", *wanted) as place:
+    with (
+        partial.opened(raw) as out,
+        partial.writing(wanted.parameter),
+        partial.claimed(partials, "kaggle", *wanted) as place,
+    ):
         _download(wanted, max_bytes, place, patience)
         found = _archive(wanted, max_bytes, place)
         target = raw / found.name
-        partial.deliver(found, target)
+        partial.deliver(found, target, out)
         partial.clean(partials, [place])
     return [(target, wanted.page)]
 
@@ -121,12 +125,6 @@ def _download(wanted: Wanted, max_bytes: int, place: Path, patience: Patience) -
                 path.unlink()
             raise UserError(
                 f"{wanted.parameter}: Kaggle sent more or less than it announced; run again"
-            ) from None
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            raise UserError(
-                f"{wanted.parameter}: {where}cannot write: {error.strerror or error}; mend that and run again: the "
-                "download goes on where it stopped"
             ) from None
 
 

@@ -38,7 +38,11 @@ def fetch_local(paths: list[str], inbox: Path, raw: Path) -> list[tuple[Path, st
         try:
             archive = _pack(found, raw, taken, inbox) if found.is_dir() else _copy(found, raw, taken)
         except OSError as error:
-            raise UserError(f"source.path: {error.filename or found}: {error.strerror or error}") from None
+            # Reading errors name their file; a full disk names none.
+            where = error.filename or f"{raw}, while {found} is brought there"
+            raise UserError(
+                f"source.path: {where}: {error.strerror or error}; mend that and run again"
+            ) from None
         fetched.append((archive, origin))
     return fetched
 

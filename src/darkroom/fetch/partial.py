@@ -1,6 +1,7 @@
 """A download on its way: its bytes so far and what they belong to, kept where a killed run's successor finds them."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from darkroom import files
+from darkroom import UserError, files
 
 _FORGOTTEN = (
     30 * 24 * 3600
@@ -48,11 +49,55 @@ def claimed(root: Path, *identity: object) -> Iterator[Path]:
         yield place
 
 
-def deliver(part: Path, target: Path) -> None:
-    """Put the finished ``part`` at ``target`` too, whole or not at all; ``part`` stays until all is delivered."""
-    target.unlink(missing_ok=True)
+@contextlib.contextmanager
+def writing(parameter: str) -> Iterator[None]:
+    """Turn a disk that is full, or closed to us, into the user's business; what is here of a download stays."""
     try:
-        os.link(part, target)  # both on one disk, nearly always: no second copy
+        yield
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        cure = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "mend that"
+        raise UserError(
+            f"{parameter}: {where}cannot write: {error.strerror or error}; {cure} and run again: "
+            "the download goes on where it stopped"
+        ) from None
+
+
+@contextlib.contextmanager
+def opened(raw: Path) -> Iterator[int]:
+    """Give a handle of the folder ``raw`` as it is now, for :func:`deliver`."""
+    handle = os.open(raw, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def deliver(part: Path, target: Path, folder: int) -> None:
+    """Put the finished ``part`` at ``target`` too, whole or not at all; ``part`` stays until all is delivered.
+
+    Parameters
+    ----------
+    part : Path
+        What was downloaded.
+    target : Path
+        Where it belongs.
+    folder : int
+        The handle that :func:`opened` gave of the target's folder when the stage began.
+
+    Raises
+    ------
+    UserError
+        That folder is gone, even if another has its name: a killed ``dvc repro`` left this stage running, and data/raw
+        belongs to a later one, perhaps of other params.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(target.name, dir_fd=folder)
+    try:
+        # Both lie on one disk, nearly always: no second copy.
+        os.link(part, target.name, dst_dir_fd=folder)
+    except FileNotFoundError:
+        raise UserError(f"{target.parent}: another run has begun it anew; this one ends") from None
     except OSError:
         with files.whole(target) as copy:
             shutil.copyfile(part, copy)

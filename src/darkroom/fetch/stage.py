@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from darkroom import files
+from darkroom import UserError, files
 from darkroom.fetch import packing, partial
 from darkroom.fetch.params import SourceParams
 
@@ -32,7 +32,12 @@ def fetch(source: SourceParams, inbox: Path, raw: Path) -> dict[str, object]:
     UserError
         The source is not there, is refused by its server, or is not an archive.
     """
-    files.empty_folder(raw)
+    try:
+        files.empty_folder(raw)
+    except OSError as error:
+        raise UserError(
+            f"{error.filename or raw}: cannot be written: {error.strerror}; mend that and run again"
+        ) from None
     archives = [_record(path, origin) for path, origin in _bring(source, inbox, raw)]
     files.write_json(raw / "source.json", {"kind": source.kind, "archives": archives})
     return {"archives": len(archives), "bytes": sum(archive["bytes"] for archive in archives)}
