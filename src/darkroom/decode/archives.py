@@ -1,0 +1,261 @@
+"""Every file of every archive in data/raw, as members that any thread or process can read where they lie."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from darkroom import UserError
+from darkroom.decode import names, places, tars, zips
+from darkroom.decode.places import Found, Listed, Place
+from darkroom.decode.rejections import Reason, Rejected
+
+_HEAD = 512  # bytes that tell an archive: one header of a tar
+_UNREAD = {b"Rar!": "RAR", b"7z\xbc\xaf\x27\x1c": "7-Zip", b"\x28\xb5\x2f\xfd": "Zstandard"}
+_IMAGE_STARTS = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
+# What a nested archive is never called. A document is a zip too, and its pictures are none of the data set's.
+_IMAGES = (".jpg", ".jpeg", ".jpe", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif")
+_DOCUMENTS = (
+    ".docx",
+    ".xlsx",
+    ".pptx",
+    ".odt",
+    ".ods",
+    ".odp",
+    ".epub",
+    ".jar",
+    ".apk",
+    ".npz",
+    ".keras",
+    ".whl",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of the source.
+
+    Attributes
+    ----------
+    id : str
+        Its path inside the source, parts joined by ``/``, in Unicode's composed form. Starts with the archive's name
+        where the source has several archives; a nested archive is a folder of its own name.
+    place : Place
+        Where its bytes lie.
+    """
+
+    id: str
+    place: Place
+
+    @property
+    def bytes(self) -> int:
+        """Length once unpacked, as declared."""
+        return self.place.bytes
+
+
+class Refused(NamedTuple):
+    """A file of the source that cannot be used, and why; ``detail`` says it in words."""
+
+    id: str
+    reason: Reason
+    detail: str
+
+
+def members(raw: Path, scratch: Path, max_bytes: int) -> tuple[list[Member], list[Refused]]:
+    """List every file of every archive in ``raw``, those of nested archives too; folders are no files.
+
+    Parameters
+    ----------
+    raw : Path
+        Archives (zip, tar, tar.gz, tar.bz2, tar.xz, told by content), loose files, and ``source.json``, which is none
+        of the data.
+    scratch : Path
+        An empty folder of the caller's, for what cannot be read in place: compressed tars, and compressed archives in
+        archives. The members lie there until the caller removes it.
+    max_bytes : int
+        A file of more bytes is refused, and so is a nested archive that holds more; so many are written to ``scratch``
+        at most.
+
+    Returns
+    -------
+    list of Member, list of Refused
+        Each sorted by id. No two members have the same id: the first in the archive's order is kept.
+
+    Raises
+    ------
+    UserError
+        There is nothing in ``raw``, an archive cannot be opened at all, or the source holds more than ``max_bytes``.
+    """
+    paths = sorted(path for path in raw.iterdir() if path.name != "source.json") if raw.is_dir() else []
+    if not paths:
+        raise UserError(f"{raw}: empty; expected the source's archives, which the stage fetch brings")
+    listing = _Listing(scratch, max_bytes)
+    kinds = {path: _kind(places.whole_file(path)) if path.is_file() else "" for path in paths}
+    several = sum(kind != "" for kind in kinds.values()) > 1
+    for path, kind in kinds.items():
+        if kind:
+            _add_archive(listing, path, kind, f"{path.name}/" if several else "")
+        elif path.is_file():
+            listing.add("", Found(path.name, places.whole_file(path)))
+        else:
+            listing.refuse(path.name, Reason.NOT_A_FILE, "a folder or device; expected archives and images")
+    if listing.bytes > max_bytes:
+        raise UserError(
+            f"{raw}: the files of the source hold {listing.bytes} bytes once unpacked, more than decode.max_bytes in "
+            f"params.yaml ({max_bytes}) allows; raise it if you trust the source"
+        )
+    return listing.sorted()
+
+
+def read(member: Member) -> bytes:
+    """Return the content of ``member``; safe from any number of threads and processes at once.
+
+    Raises
+    ------
+    Rejected
+        It is truncated or corrupt, or compressed in a way that is not read.
+    """
+    return places.read(member.place)
+
+
+def _add_archive(listing: "_Listing", path: Path, kind: str, prefix: str) -> None:
+    if kind in _UNREAD.values():
+        raise UserError(f"{path}: a {kind} archive, which is not read; pack it again as zip or tar")
+    try:
+        for item in listing.opened(places.whole_file(path), kind):
+            listing.add_with_nested(prefix, item, path.name)
+    except Rejected as error:
+        hint = "raise decode.max_bytes in params.yaml if you trust it"
+        if error.reason != Reason.TOO_LARGE:
+            hint = "fetch it again, or pack it anew"
+        raise UserError(f"{path}: cannot be read as a {kind} archive: {error}; {hint}") from None
+
+
+def _kind(place: Place) -> str:
+    """Return what archive lies at ``place``, by its content: "" for none."""
+    start = places.head(place, _HEAD)
+    if start.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"PK00PK")):
+        return "zip"
+    for kind, magic in (("tar.gz", tars.GZIP), ("tar.bz2", tars.BZIP2), ("tar.xz", tars.XZ)):
+        if start.startswith(magic):
+            return kind
+    for magic, kind in _UNREAD.items():
+        if start.startswith(magic):
+            return kind
+    if tars.is_header(start):
+        return "tar"
+    # A zip may have a program before it, which unpacks it where it is run.
+    may_end_so = place.method is None and start and not start.startswith(_IMAGE_STARTS)
+    return "zip" if may_end_so and zips.has_end(place) else ""
+
+
+class _Listing:
+    """The files found so far, and the bytes they take."""
+
+    def __init__(self, scratch: Path, max_bytes: int) -> None:
+        self.bytes = 0
+        self._scratch = scratch
+        self._max_bytes = max_bytes
+        self._written = 0
+        self._names = (scratch / f"{number:05d}" for number in itertools.count())
+        self._members: list[Member] = []
+        self._refused: list[Refused] = []
+
+    def refuse(self, name: str, reason: Reason, detail: str) -> None:
+        self._refused.append(Refused(names.shown(name), reason, detail))
+
+    def add(self, prefix: str, item: Listed, container: str = "") -> None:
+        """Add a file under ``prefix``; what has no name of its own is told under ``container``."""
+        if not isinstance(item, Found):
+            self.refuse(prefix + item.name if item.name else container, item.reason, item.detail)
+        elif item.place.bytes > self._max_bytes:
+            detail = f"{item.place.bytes} bytes once unpacked, decode.max_bytes is {self._max_bytes}"
+            self.refuse(prefix + item.name, Reason.TOO_LARGE, detail)
+        else:
+            try:
+                self._members.append(Member(prefix + names.safe(item.name), item.place))
+                self.bytes += item.place.bytes
+            except Rejected as error:
+                self.refuse(prefix + item.name, error.reason, error.detail)
+
+    def add_with_nested(self, prefix: str, item: Listed, container: str) -> None:
+        """Add a file, or the files of the archive that it is."""
+        if not isinstance(item, Found) or not _may_be_archive(item) or item.place.bytes > self._max_bytes:
+            return self.add(prefix, item, container)
+        kind = _kind(item.place)
+        if not kind:
+            return self.add(prefix, item, container)
+        try:
+            name = prefix + names.safe(item.name)
+            if kind in _UNREAD.values():
+                raise Rejected(Reason.UNSUPPORTED, f"a {kind} archive; pack it again as zip or tar")
+            found = self.opened(self._in_place(item.place), kind)
+            total = sum(inner.place.bytes for inner in found if isinstance(inner, Found))
+            if total > self._max_bytes:
+                detail = f"holds {total} bytes once unpacked, decode.max_bytes is {self._max_bytes}"
+                raise Rejected(Reason.TOO_LARGE, detail)
+        except Rejected as error:
+            return self.refuse(prefix + item.name, error.reason, error.detail)
+        for inner in found:
+            if isinstance(inner, Found) and _may_be_archive(inner) and (kind := _kind(inner.place)):
+                detail = f"a {kind} archive inside an archive inside an archive; one level is read"
+                self.refuse(f"{name}/{inner.name}", Reason.UNSUPPORTED, detail)
+            else:
+                self.add(f"{name}/", inner, name)
+        return None
+
+    def opened(self, place: Place, kind: str) -> list[Listed]:
+        """List the archive at ``place``, which lies bare, unpacking it as a whole where it is compressed as a whole."""
+        if kind == "zip":
+            return zips.listed(place)
+        damage = ""
+        if kind != "tar":
+            target = next(self._names)
+            try:
+                place, damage = tars.flattened(place, target, self._max_bytes - self._written)
+            finally:
+                self._account(target)
+        return tars.listed(place, damage)
+
+    def _in_place(self, place: Place) -> Place:
+        """Return ``place`` itself where it lies bare, else where its content now does."""
+        if place.method is None:
+            return place
+        if place.method == places.STORED:
+            return places.bare(place)
+        if place.bytes > self._max_bytes - self._written:
+            raise Rejected(
+                Reason.TOO_LARGE, f"{place.bytes} bytes, more than decode.max_bytes leaves for scratch"
+            )
+        target = next(self._names)
+        try:
+            with target.open("xb") as file:
+                for chunk in places.chunks(place):
+                    file.write(chunk)
+        finally:
+            self._account(target)
+        return places.whole_file(target)
+
+    def _account(self, target: Path) -> None:
+        self._written += target.stat().st_size
+
+    def sorted(self) -> tuple[list[Member], list[Refused]]:
+        """Return the members and the refused, each sorted by id, later members of the same id refused."""
+        self._members.sort(key=lambda member: member.id)  # stable: the archive's order among equals
+        kept = list(self._first_of_each_id())
+        self._refused.sort()
+        return kept, self._refused
+
+    def _first_of_each_id(self) -> Iterator[Member]:
+        previous = None
+        for member in self._members:
+            if member.id == previous:
+                self.refuse(member.id, Reason.DUPLICATE_NAME, "another file of this name stands before it")
+            else:
+                yield member
+            previous = member.id
+
+
+def _may_be_archive(item: Found) -> bool:
+    return item.place.bytes > 0 and not item.name.lower().endswith(_IMAGES + _DOCUMENTS)
