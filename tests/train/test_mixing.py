@@ -78,6 +78,21 @@ def test_cutmix_mixes_targets_in_proportion_to_the_area_of_its_box(channels: int
     assert ((targets > 0) & (targets < 1)).sum() > 200
 
 
+@pytest.mark.parametrize("alpha", [0.3, 1.0, 8.0])
+def test_boxes_of_cutmix_are_as_large_as_their_distribution_says(alpha: float) -> None:
+    x, y, keys = black_and_white(2000)
+
+    _, targets = mix(x, y, keys, 0, 0, params(cutmix=alpha))
+
+    def left_inside(share: float) -> float:
+        """Return the area of a box with sides of this part, its centre anywhere, that lies inside on average."""
+        part = np.sqrt(1 - share)
+        return (part * (1 - part / 4)) ** 2
+
+    covered = np.where(y == 1, 1 - targets, targets).mean()
+    assert covered == pytest.approx(stats.beta(alpha, alpha).expect(left_inside), abs=0.04)  # whole pixels
+
+
 def test_where_both_are_on_each_image_takes_one() -> None:
     x, y, keys = black_and_white(400)
 
