@@ -105,7 +105,7 @@ def test_a_disk_that_takes_no_more_is_said_and_the_rest_comes_later(
     site.answers["/x.zip"] = File(content)
     with child(site.url("/x.zip"), tmp_path, limit=1_000_000) as process:
         said = process.communicate()[1]
-    assert "cannot write: " in said
+    assert f"{tmp_path}/partials: cannot write: " in said
     assert "goes on where it stopped" in said
     assert "UserError" in said.splitlines()[-1]
     assert only(download(site.url("/x.zip"))) == content

@@ -48,7 +48,7 @@ def fetch_http(
     """
     _check(urls, sha256)
     wanted = [(url, sha256[number].lower() if sha256 else "") for number, url in enumerate(urls)]
-    with partial.opened(raw) as out, ExitStack() as claims, partial.writing("source.urls"):
+    with partial.opened(raw) as out, ExitStack() as claims, partial.writing("source.urls", partials):
         # Claimed in one order: two runs that list the same files otherwise cannot wait for each other for ever.
         places = {one: claims.enter_context(partial.claimed(partials, *one)) for one in sorted(set(wanted))}
         with requests.Session() as session:

@@ -75,7 +75,7 @@ def fetch_kaggle(
         )
     with (
         partial.opened(raw) as out,
-        partial.writing(wanted.parameter),
+        partial.writing(wanted.parameter, partials),
         partial.claimed(partials, "kaggle", *wanted) as place,
     ):
         _download(wanted, max_bytes, place, patience)

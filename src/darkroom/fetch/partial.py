@@ -50,15 +50,15 @@ def claimed(root: Path, *identity: object) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def writing(parameter: str) -> Iterator[None]:
+def writing(parameter: str, folder: Path) -> Iterator[None]:
     """Turn a disk that is full, or closed to us, into the user's business; what is here of a download stays."""
     try:
         yield
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
+        where = error.filename or folder  # a full disk names no file
         cure = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "mend that"
         raise UserError(
-            f"{parameter}: {where}cannot write: {error.strerror or error}; {cure} and run again: "
+            f"{parameter}: {where}: cannot write: {error.strerror or error}; {cure} and run again: "
             "the download goes on where it stopped"
         ) from None
 
