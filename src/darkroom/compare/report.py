@@ -1,0 +1,118 @@
+"""The comparison of what two revisions hold: predictions, metrics and changed params; or of two groups of runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from darkroom import UserError
+from darkroom.compare import comparison, replicates, revisions
+from darkroom.compare.comparison import Comparison
+from darkroom.compare.replicates import Replicates
+from darkroom.compare.revisions import Run
+
+Change = tuple[str, Any, Any]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Two runs, or two groups of runs, compared.
+
+    Attributes
+    ----------
+    a, b : tuple of Run
+        One run each, or the groups.
+    result : Comparison or Replicates
+        Of two runs the former, of two groups the latter.
+    params : tuple of (key, A, B)
+        What differs in params.yaml; for groups, what differs between their first runs except ``seed``.
+    metrics : tuple of (key, A, B)
+        All metrics of two runs; empty for groups, whose result holds them.
+    """
+
+    a: tuple[Run, ...]
+    b: tuple[Run, ...]
+    result: Comparison | Replicates
+    params: tuple[Change, ...]
+    metrics: tuple[Change, ...]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What A and B are called."""
+        return ", ".join(run.name for run in self.a), ", ".join(run.name for run in self.b)
+
+
+def compare(a: str = "HEAD", b: str = revisions.WORKSPACE, repo: Path = Path()) -> Report:
+    """Compare run ``b`` with run ``a``; two comma-separated lists are compared as groups of runs.
+
+    Parameters
+    ----------
+    a, b : str
+        A branch, tag, commit or experiment, or ``workspace``; or several, separated by commas.
+    repo : Path
+        The project's folder; nothing in it changes.
+
+    Raises
+    ------
+    UserError
+        A revision is unknown or holds no run, or the two cannot be compared.
+    """
+    runs_a, runs_b = (tuple(revisions.read(name, repo) for name in names(text)) for text in (a, b))
+    if len(runs_a) == len(runs_b) == 1:
+        one, other = runs_a[0], runs_b[0]
+        result = comparison.compare(one.predictions, other.predictions)
+        metrics = tuple(
+            (key, one.metrics.get(key), other.metrics.get(key)) for key in {**one.metrics, **other.metrics}
+        )
+        return Report(runs_a, runs_b, result, changes(one.params, other.params), metrics)
+    changed = (row for row in changes(runs_a[0].params, runs_b[0].params) if row[0] != "seed")
+    return Report(runs_a, runs_b, group(runs_a, runs_b), tuple(changed), ())
+
+
+def names(text: str) -> list[str]:
+    """Return the revisions of a comma-separated list.
+
+    Raises
+    ------
+    UserError
+        There is none.
+    """
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    if not found:
+        raise UserError(
+            f"got {text!r} as a revision; expected a branch, tag, commit or experiment, or 'workspace'"
+        )
+    return found
+
+
+def changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Return the keys whose values differ, in the order of ``a``, then those that only ``b`` has."""
+    keys = {**a, **b}
+    return tuple((key, a.get(key), b.get(key)) for key in keys if a.get(key) != b.get(key))
+
+
+def group(a: tuple[Run, ...], b: tuple[Run, ...]) -> Replicates:
+    """Compare two groups of runs, in pairs where they have the same seeds."""
+    check_repeats(a, "A")
+    check_repeats(b, "B")
+    ordered = [sorted(runs, key=lambda run: (str(run.params.get("seed")), run.name)) for runs in (a, b)]
+    seeds = [[str(run.params.get("seed")) for run in runs] for runs in ordered]
+    same_seeds = seeds[0] == seeds[1] and len(set(seeds[0])) == len(seeds[0])
+    columns = []
+    for runs in ordered:
+        figures = [revisions.numbers(run.metrics) for run in runs]
+        shared = [key for key in figures[0] if all(key in row for row in figures)]
+        columns.append({key: [row[key] for row in figures] for key in shared})
+    return replicates.compare(columns[0], columns[1], same_seeds)
+
+
+def check_repeats(runs: tuple[Run, ...], name: str) -> None:
+    """Raise a UserError if a run is in its group twice: a copy is no repetition."""
+    seeds = [run.params.get("seed") for run in runs]
+    twice = [run for run in runs if seeds.count(run.params.get("seed")) > 1]
+    for run in twice:
+        if sum(run.metrics == other.metrics for other in twice) > 1:
+            raise UserError(
+                f"{name}: {run.name} and another run of the group have seed {run.params.get('seed')} and the same"
+                f" metrics; expected runs that differ in `seed`, as one run twice says nothing about the spread"
+            )

@@ -1,0 +1,132 @@
+"""What a revision, an experiment or the workspace holds of a run, read through DVC without changing anything."""
+
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from dvc.api import DVCFileSystem
+from dvc.exceptions import DvcException
+from ruamel.yaml import YAML
+
+from darkroom import UserError
+
+WORKSPACE = "workspace"
+
+PREDICTIONS = "data/predictions/test.csv"
+METRICS = "metrics/evaluate.json"
+PARAMS = "params.yaml"
+LOCK = "dvc.lock"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the pipeline, as a revision holds it.
+
+    Attributes
+    ----------
+    name : str
+        The revision, the experiment, or ``workspace``.
+    predictions : DataFrame
+        data/predictions/test.csv.
+    params, metrics : mapping
+        params.yaml and metrics/evaluate.json by dotted key.
+    images : str
+        DVC's hash of data/images, which tells whether two revisions hold the same pictures; empty where unknown.
+    """
+
+    name: str
+    predictions: pd.DataFrame
+    params: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    images: str
+
+
+def read(name: str, repo: Path) -> Run:
+    """Read a run from DVC's cache or, where that lacks it, from the default remote.
+
+    Parameters
+    ----------
+    name : str
+        A branch, tag, commit or experiment; or ``workspace``.
+    repo : Path
+        The project's folder.
+
+    Raises
+    ------
+    UserError
+        There is no such revision, or it has no predictions, params or metrics, or they cannot be read.
+    """
+    try:
+        held = DVCFileSystem(str(repo), rev=None if name == WORKSPACE else name)
+        predictions = _predictions(name, _text(held, name, PREDICTIONS))
+        params = YAML(typ="safe").load(_text(held, name, PARAMS))
+        metrics = json.loads(_text(held, name, METRICS))
+        lock = YAML(typ="safe").load(_text(held, name, LOCK)) if held.isfile(LOCK) else None
+    except DvcException as error:
+        raise UserError(
+            f"{name}: {error}; expected a branch, tag, commit or experiment (see `git log --oneline` and"
+            f" `dvc exp show`), or {WORKSPACE!r}"
+        ) from error
+    return Run(name, predictions, flat(params), flat(metrics), _images(lock))
+
+
+def locked_images(repo: Path) -> str:
+    """Return DVC's hash of data/images that the workspace's dvc.lock names; empty where there is none."""
+    path = repo / LOCK
+    return _images(YAML(typ="safe").load(path.read_text(encoding="utf-8"))) if path.is_file() else ""
+
+
+def flat(content: Any, prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as one, with dotted keys, in their order."""
+    if not isinstance(content, Mapping):
+        return {prefix: content} if prefix else {}
+    rows: dict[str, Any] = {}
+    for key, value in content.items():
+        rows.update(flat(value, f"{prefix}.{key}" if prefix else str(key)))
+    return rows
+
+
+def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Return the metrics that are finite numbers."""
+    kinds = (int, float)
+    return {
+        name: float(value)
+        for name, value in metrics.items()
+        if isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+    }
+
+
+def _text(held: DVCFileSystem, name: str, path: str) -> str:
+    try:
+        return str(held.read_text(path, encoding="utf-8"))
+    except FileNotFoundError as error:
+        folder = path.rpartition("/")[0]
+        if folder and held.isdvc(folder):
+            raise UserError(
+                f"{name}: {path} is neither in DVC's cache nor in its remote; run `dvc fetch` where the remote can"
+                f" be reached, or check {name} out and run `dvc repro`"
+            ) from error
+        raise UserError(f"{name}: no {path}; run `dvc repro` there and commit what it wrote") from error
+
+
+def _predictions(name: str, text: str) -> pd.DataFrame:
+    try:
+        return pd.read_csv(
+            io.StringIO(text), dtype={"id": str, "label": str, "predicted": str}, keep_default_na=False
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise UserError(f"{name}: {PREDICTIONS} is no table: {error}; run `dvc repro` there again") from error
+
+
+def _images(lock: Any) -> str:
+    stages = lock.get("stages", {}) if isinstance(lock, Mapping) else {}
+    for stage in stages.values():
+        for out in stage.get("outs", []):
+            if out.get("path") == "data/images":
+                return str(out.get("md5", ""))
+    return ""

@@ -1,0 +1,131 @@
+"""The statistics of paired outcomes and of repeated runs, as plain functions of counts and values."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+# scipy.special and not scipy.stats: the same functions, without half a second of imports.
+from scipy.special import bdtr, ndtri, stdtr, stdtrit
+
+CONFIDENCE = 0.95
+ALPHA = 1 - CONFIDENCE
+POWER = 0.8
+"""Chance to tell a difference that is there, for the numbers said to be needed."""
+
+DRAWS = 10_000
+"""Resamples of the bootstrap."""
+
+Z = float(ndtri(1 - ALPHA / 2))
+
+
+def wilson(right: int, images: int) -> tuple[float, float]:
+    """Return the 95 % score interval of a proportion (Wilson, JASA 22, 1927)."""
+    share = right / images
+    centre = share + Z**2 / (2 * images)
+    half = Z * math.sqrt(share * (1 - share) / images + Z**2 / (4 * images**2))
+    scale = 1 + Z**2 / images
+    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+
+
+def mcnemar(only_a: int, only_b: int) -> float:
+    """Return the exact two-sided p-value of McNemar's test (Psychometrika 12, 1947).
+
+    If neither is better, an image that only one of the two gets right is as likely A's as B's: the binomial test of
+    ``only_a`` in ``only_a + only_b`` with probability one half.
+    """
+    return min(1.0, 2 * float(bdtr(min(only_a, only_b), only_a + only_b, 0.5)))
+
+
+def bootstrap(only_a: int, only_b: int, images: int, seed: int = 0) -> tuple[float, float]:
+    """Return the 95 % percentile interval of accuracy B - accuracy A over resamples of the images.
+
+    An image adds -1, 0 or 1 to the difference, so that drawing ``images`` of them with replacement (Efron, Annals
+    of Statistics 7, 1979) is one multinomial draw of how many of each kind come: the same distribution, at once.
+    """
+    kinds = np.array([only_a, only_b, images - only_a - only_b]) / images
+    counts = np.random.default_rng(seed).multinomial(images, kinds, size=DRAWS)
+    differences = (counts[:, 1] - counts[:, 0]) / images
+    low, high = np.quantile(differences, [ALPHA / 2, 1 - ALPHA / 2])
+    return float(low), float(high)
+
+
+def images_needed(only_a: int, only_b: int, images: int) -> int | None:
+    """Return how many test images would tell this difference with :data:`POWER`; None where there is none.
+
+    The unconditional sample size for McNemar's test of Connor, "Sample size for testing differences in proportions
+    for the paired-sample design", Biometrics 43 (1987), with the shares observed.
+    """
+    if only_a == only_b:
+        return None
+    discordant = (only_a + only_b) / images
+    difference = abs(only_a - only_b) / images
+    root = Z * math.sqrt(discordant) + float(ndtri(POWER)) * math.sqrt(discordant - difference**2)
+    return math.ceil((root / difference) ** 2)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Repeated runs of one kind: how many, mean, standard deviation (of a sample), 95 % interval of the mean."""
+
+    runs: int
+    mean: float
+    sd: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Mean of B less mean of A, its 95 % interval, the two-sided p-value, and how it was found."""
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    method: str
+    runs_needed: int | None
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Return mean, deviation and interval (Student's t) of two values or more."""
+    mean, sd, count = float(np.mean(values)), _sd(values), len(values)
+    half = _t(count - 1) * sd / math.sqrt(count)
+    return Spread(count, mean, sd, mean - half, mean + half)
+
+
+def paired(a: Sequence[float], b: Sequence[float]) -> Difference:
+    """Return the difference of runs that belong together in pairs, as those with the same seed: the paired t-test."""
+    differences = np.subtract(b, a)
+    sd, count = _sd(differences), len(differences)
+    return _difference(float(differences.mean()), sd / math.sqrt(count), count - 1, "paired by seed", sd)
+
+
+def welch(a: Sequence[float], b: Sequence[float]) -> Difference:
+    """Return the difference of two independent groups of runs with variances of their own (Welch, 1947)."""
+    variances = _sd(a) ** 2 / len(a), _sd(b) ** 2 / len(b)
+    error = math.sqrt(sum(variances))
+    weight = variances[0] ** 2 / (len(a) - 1) + variances[1] ** 2 / (len(b) - 1)
+    freedom = sum(variances) ** 2 / weight if weight > 0 else float(len(a) + len(b) - 2)
+    together = math.sqrt(_sd(a) ** 2 + _sd(b) ** 2)
+    return _difference(float(np.mean(b) - np.mean(a)), error, freedom, "Welch's t-test", together)
+
+
+def _difference(mean: float, error: float, freedom: float, method: str, sd: float) -> Difference:
+    half = _t(freedom) * error
+    certain = 1.0 if mean == 0 else 0.0  # runs without any spread are equal, or they are not
+    p = 2 * float(stdtr(freedom, -abs(mean) / error)) if error > 0 else certain
+    # Normal approximation of the runs (pairs, or in each group) that tell this difference with POWER.
+    needed = math.ceil(((Z + float(ndtri(POWER))) * sd / mean) ** 2) if mean else None
+    return Difference(mean, mean - half, mean + half, p, method, needed)
+
+
+def _t(freedom: float) -> float:
+    return float(stdtrit(freedom, 1 - ALPHA / 2))
+
+
+def _sd(values: Sequence[float] | np.ndarray) -> float:
+    if np.ptp(values) == 0:  # the mean of equal values may differ from them in the last bit
+        return 0.0
+    return float(np.std(values, ddof=1))

@@ -1,0 +1,97 @@
+"""The statistics agree with scipy on fixed tables and hold what they promise."""
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from darkroom.compare import statistics
+
+TABLES = [(0, 0), (0, 1), (1, 0), (5, 5), (12, 2), (2, 12), (101, 59), (33, 57), (400, 401), (3000, 2800)]
+
+
+@pytest.mark.parametrize(("only_a", "only_b"), TABLES)
+def test_mcnemar_is_the_exact_binomial_test(only_a: int, only_b: int) -> None:
+    expected = scipy.stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+    assert statistics.mcnemar(only_a, only_b) == pytest.approx(expected, rel=1e-9)
+
+
+def test_mcnemar_gives_the_published_value() -> None:
+    # Armitage and Berry (1994), p. 127: 12 and 2 discordant pairs; exact two-sided P = 0.0129.
+    assert statistics.mcnemar(12, 2) == pytest.approx(0.0129, abs=5e-5)
+
+
+@pytest.mark.parametrize(("right", "images"), [(0, 5), (5, 5), (1, 3), (507, 602), (9999, 10000)])
+def test_wilson_is_scipys(right: int, images: int) -> None:
+    expected = scipy.stats.binomtest(right, images).proportion_ci(method="wilson")
+    assert statistics.wilson(right, images) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+@pytest.mark.parametrize(("only_a", "only_b", "images"), [(20, 41, 602), (101, 59, 1600), (3, 9, 60)])
+def test_the_bootstrap_is_that_of_resampled_images(only_a: int, only_b: int, images: int) -> None:
+    outcomes = np.repeat([-1, 1, 0], [only_a, only_b, images - only_a - only_b])
+    expected = scipy.stats.bootstrap(
+        (outcomes,), np.mean, n_resamples=20_000, method="percentile", batch=200, rng=np.random.default_rng(1)
+    ).confidence_interval
+    got = statistics.bootstrap(only_a, only_b, images)
+    assert got == pytest.approx((expected.low, expected.high), abs=1.5 / images)
+    assert statistics.bootstrap(only_a, only_b, images) == got
+
+
+def test_connors_sample_size_is_the_published_calculators() -> None:
+    # The discordant shares 0.45 and 0.05 at alpha 0.05 and power 0.8 take 23 pairs.
+    assert statistics.images_needed(45, 5, 100) == 23
+    assert statistics.images_needed(5, 45, 100) == 23
+    assert statistics.images_needed(7, 7, 100) is None
+
+
+def test_the_images_needed_tell_the_difference_four_times_of_five() -> None:
+    needed = statistics.images_needed(30, 50, 1000)
+    assert needed is not None
+    rng = np.random.default_rng(0)
+    draws = rng.multinomial(needed, [0.03, 0.05, 0.92], size=2000)
+    told = np.mean([statistics.mcnemar(int(a), int(b)) < 0.05 for a, b, _ in draws])
+    assert 0.76 < told < 0.84  # the exact test is a little weaker than the formula's
+
+
+A, B = [0.81, 0.84, 0.79, 0.83, 0.85], [0.86, 0.85, 0.83, 0.88, 0.86]
+
+
+def test_welch_is_scipys() -> None:
+    expected = scipy.stats.ttest_ind(B, A, equal_var=False)
+    interval = expected.confidence_interval()
+    got = statistics.welch(A, B)
+    assert (got.p, got.low, got.high) == pytest.approx((expected.pvalue, interval.low, interval.high))
+
+
+def test_paired_is_scipys() -> None:
+    expected = scipy.stats.ttest_rel(B, A)
+    interval = expected.confidence_interval()
+    got = statistics.paired(A, B)
+    assert (got.p, got.low, got.high) == pytest.approx((expected.pvalue, interval.low, interval.high))
+    assert got.runs_needed is not None
+
+
+def test_spread_is_students_interval() -> None:
+    got = statistics.spread(A)
+    expected = scipy.stats.t.interval(0.95, 4, loc=np.mean(A), scale=scipy.stats.sem(A))
+    assert (got.low, got.high) == pytest.approx(expected)
+    assert (got.runs, got.sd) == (5, pytest.approx(np.std(A, ddof=1)))
+
+
+@pytest.mark.parametrize("test", [statistics.paired, statistics.welch])
+def test_runs_without_spread_are_equal_or_they_are_not(test: type) -> None:
+    same, other = test([0.1] * 3, [0.1] * 3), test([0.1] * 3, [0.2] * 3)
+    assert (same.p, same.mean, same.runs_needed) == (1, 0, None)
+    assert (other.p, other.low) == (0, pytest.approx(0.1))
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.integers(0, 300), st.integers(0, 300), st.integers(1, 3000))
+def test_swapping_the_two_mirrors_everything(only_a: int, only_b: int, both: int) -> None:
+    images = only_a + only_b + both
+    assert statistics.mcnemar(only_a, only_b) == statistics.mcnemar(only_b, only_a)
+    assert 0 <= statistics.mcnemar(only_a, only_b) <= 1
+    low, high = statistics.bootstrap(only_a, only_b, images)
+    assert -1 <= low <= (only_b - only_a) / images <= high <= 1
