@@ -70,9 +70,7 @@ def one_against_rest(table: pd.DataFrame, x: str, y: str, chance: bool = False) 
         axes.plot(positions, table["macro"], label="mean", color=INK, linewidth=2, linestyle=(0, (1.5, 1.2)))
     _unit_square(axes, x, y)
     if len(classes) > 1:
-        axes.legend(
-            loc="lower right" if chance else "lower left", ncols=2 if len(classes) > 5 else 1, fontsize=7.5
-        )
+        axes.legend(loc="best", ncols=2 if len(classes) > 5 else 1, fontsize=7.5)
     return figure
 
 
@@ -92,9 +90,9 @@ def calibration(table: pd.DataFrame) -> Figure:
 def counts(table: pd.DataFrame) -> Figure:
     """Draw the images of each class, by part."""
     named = len(table) <= MOST_NAMES
-    figure, axes = chart(2 * WIDTH, max(1.6, 0.7 + 0.24 * len(table)) if named else HEIGHT)
+    figure, axes = chart(WIDTH, max(1.8, 0.9 + 0.24 * len(table)) if named else HEIGHT)
     place, start = np.arange(len(table)), np.zeros(len(table))
-    for part, color in zip(PARTS, (ACCENT, SERIES[3], SERIES[1]), strict=True):
+    for part, color in zip(PARTS, (ACCENT, SERIES[7], SERIES[1]), strict=True):
         bar = axes.barh if named else axes.bar
         bar(place, table[part], 0.72 if named else 1.0, start, color=color, label=part)
         start += table[part].to_numpy()
@@ -114,8 +112,8 @@ def counts(table: pd.DataFrame) -> Figure:
 def confusion(table: pd.DataFrame) -> Figure:
     """Draw true against predicted classes: as numbers where there is room, as shades of each row's share elsewhere."""
     count = len(table)
-    side = 1.7 + 0.36 * count if count <= MOST_CELLS else 6.2
-    figure, axes = chart(max(side, 3.2) + 0.4, max(side, 3.0))
+    side = 1.2 + 0.3 * count if count <= MOST_CELLS else 4.9
+    figure, axes = chart(max(side, HEIGHT) + 0.3, max(side, 2.9))
     shares = table.to_numpy() / np.maximum(1, table.to_numpy().sum(axis=1, keepdims=True))
     shades = np.zeros((count, count, 4))
     shades[..., :3] = np.array([0x17, 0x4A, 0x8C]) / 255
@@ -127,7 +125,7 @@ def confusion(table: pd.DataFrame) -> Figure:
             if images:
                 color = "white" if shares[row, column] > 0.36 else INK
                 axes.text(column, row, str(images), ha="center", va="center", color=color, fontsize=8)
-    step = 1 if count <= MOST_NAMES else int(np.ceil(count / 25))
+    step = 1 if count <= MOST_NAMES else int(np.ceil(count / 20))
     names = [shortened(name, 14) for name in table.index[::step]]
     small = 8 if count <= MOST_CELLS else 6.5
     axes.set_xticks(

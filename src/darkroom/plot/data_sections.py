@@ -12,10 +12,13 @@ from darkroom.plot.pictures import channels, sample_rows
 from darkroom.plot.results import PARTS, Results
 from darkroom.plot.thumbnails import data_urls
 
-MOST_CLASSES = 200
-"""Classes with a row of their own in the tables of counts; the metrics file holds the others."""
+MOST_CLASSES = 30
+"""Classes with a row of their own in the table of counts; of more, the smallest and the largest are named."""
 
 EXAMPLES = 3
+
+LARGEST_SHARP = 96
+"""Images of at most this side, in pixels, are blown up as squares rather than blurred."""
 
 
 def data(results: Results, chart: Html) -> Html:
@@ -45,8 +48,12 @@ def data(results: Results, chart: Html) -> Html:
                 pairs("Checks", _checks(results)),
                 class_="columns",
             ),
-            figure(chart, "Images by class and part.", wide=True),
-            _counts_table(results) if len(results.classes) <= MOST_CLASSES else None,
+            element(
+                "div",
+                figure(chart, "Images by class and part."),
+                _counts_table(results) if len(results.classes) <= MOST_CLASSES else _extremes(results),
+                class_="columns",
+            ),
             _rejections(results),
             element("p", "Prepared so: ", _settings(wording.flat(prepared)), class_="note"),
         ]
@@ -77,14 +84,22 @@ def samples(results: Results, most: int) -> Html:
             sampled,
             element("h3", "One image's channels"),
             gallery(
-                list(split.values()), [f"A training image: {name}" for name in split], list(split), 120_000
+                list(split.values()),
+                [f"A training image: {name}" for name in split],
+                list(split),
+                120_000,
+                "few",
             ),
             element("h3", "One image, augmented nine ways"),
             element(
                 "p", "What the network sees of it in nine epochs; validation and test are never augmented."
             ),
             gallery(
-                [original, *nine], [f"The image, {text}" for text in turned], turned[:1] + [""] * 9, 250_000
+                [original, *nine],
+                [f"The image, {text}" for text in turned],
+                ["as it came", *[None] * len(nine)],
+                250_000,
+                "ten",
             ),
         ]
     )
@@ -112,29 +127,46 @@ def network(results: Results) -> Html:
                 "p", f"{len(layers)} layers with {total} parameters. The first one normalizes raw pixels."
             ),
             drawing,
-            table("Layers", ["layer", "type", "output", "parameters"], [*rows, ("all", "", "", total)]),
+            table(
+                "Layers", ["layer", "type", "output", "parameters"], [*rows, ("all", "", "", total)], words=2
+            ),
         ]
     )
 
 
-def gallery(images: Sequence[Pixels], alts: Sequence[str], captions: Sequence[Content], budget: int) -> Html:
-    """Return images in rows that wrap, each with its caption."""
-    items = []
-    for image, url, alt, caption in zip(images, data_urls(images, budget), alts, captions, strict=True):
-        height, width = image.shape[:2]
-        kind = "pixels" if max(height, width) <= 96 else None
-        drawn = element("img", src=url, alt=alt, width=width, height=height, class_=kind)
-        items.append(element("figure", drawn, element("figcaption", caption) if caption else None))
-    return element("div", *items, class_="gallery")
+def gallery(
+    images: Sequence[Pixels], alts: Sequence[str], captions: Sequence[Content], budget: int, kind: str = ""
+) -> Html:
+    """Return images in rows that wrap, each with its caption; ``kind`` is a class of the style sheet."""
+    items = [
+        element("figure", drawn, element("figcaption", caption) if caption else None)
+        for drawn, caption in zip(drawn_images(images, alts, budget), captions, strict=True)
+    ]
+    return element("div", *items, class_=f"gallery {kind}".rstrip())
 
 
-def figure(chart: Html, caption: str, wide: bool = False, alt: str | None = None) -> Html:
+def drawn_images(images: Sequence[Pixels], alts: Sequence[str], budget: int) -> list[Html]:
+    """Return images as elements, together at most about ``budget`` characters; small ones show their pixels."""
+    urls = data_urls(images, budget)
+    return [
+        element(
+            "img",
+            src=url,
+            alt=alt,
+            width=image.shape[1],
+            height=image.shape[0],
+            class_="pixels" if max(image.shape[:2]) <= LARGEST_SHARP else None,
+        )
+        for image, url, alt in zip(images, urls, alts, strict=True)
+    ]
+
+
+def figure(chart: Html, caption: str, alt: str | None = None) -> Html:
     """Return a chart with its caption; ``alt`` says in words what is seen, the caption where there is none."""
     return element(
         "figure",
         element("div", chart, role="img", aria_label=alt or caption, class_="chart"),
         element("figcaption", caption),
-        class_="wide" if wide else None,
     )
 
 
@@ -163,6 +195,13 @@ def _counts_table(results: Results) -> Html:
     return table("Images by class and part", ["class", *PARTS, "all"], rows)
 
 
+def _extremes(results: Results) -> Html:
+    totals = results.counts.sum(axis=1).sort_values(kind="stable")
+    ends = [*totals[:EXAMPLES].items(), *totals[-EXAMPLES:].items()]
+    rows = [(str(name), wording.count(images)) for name, images in ends]
+    return table("The smallest and the largest classes", ["class", "images"], rows)
+
+
 def _rows(results: Results) -> list[tuple[str, list[int]]]:
     return [
         (name, row.tolist()) for name, row in zip(results.classes, results.counts.to_numpy(), strict=True)
@@ -177,8 +216,8 @@ def _rejections(results: Results) -> Html:
         names = ", ".join(files["id"][:EXAMPLES]) + (", …" if len(files) > EXAMPLES else "")
         detail = next((text for text in files["detail"] if text), "")
         rows.append((reason, wording.count(len(files)), names, detail))
-    head = ["reason", "files", "such as", "the decoder's words"]
-    return table("Files that could not be used", head, rows, numbers=False)
+    head = ["reason", "files", "for example", "the decoder's words"]
+    return table("Files that could not be used", head, rows, words=4)
 
 
 def _settings(rows: Sequence[tuple[str, str]]) -> Html:

@@ -10,7 +10,7 @@ from darkroom.plot.markup import Html, element, joined
 MOST_LAYERS = 40
 """A network of more layers is drawn by its changes of shape alone."""
 
-TALL, GAP, LEAST = 120.0, 14.0, 10.0
+TALL, GAP, LEAST, LABEL = 120.0, 16.0, 10.0, 100.0
 
 
 def diagram(shape: Sequence[int], layers: Sequence[Mapping[str, Any]]) -> Html:
@@ -31,10 +31,13 @@ def diagram(shape: Sequence[int], layers: Sequence[Mapping[str, Any]]) -> Html:
         steps = [
             step for before, step in zip([("", [0]), *steps], steps, strict=False) if step[1] != before[1]
         ]
-    top = max(log2(1 + step[1][0]) for step in steps)
+    # Maps and flat layers are measured against their own largest: a long vector would dwarf every map.
+    largest = {
+        kind: max((log2(1 + step[0]) for _, step in steps if len(step) == kind), default=1) for kind in (1, 3)
+    }
     blocks, left = [], GAP
     for name, step in steps:
-        tall = max(LEAST, TALL * log2(1 + step[0]) / top)
+        tall = max(LEAST, TALL * log2(1 + step[0]) / largest[3 if len(step) == 3 else 1])
         wide = LEAST + (4 * log2(1 + step[-1]) if len(step) == 3 else 0)
         blocks.append(_block(left, tall, wide, name, step))
         left += max(wide, 30) + GAP
@@ -42,8 +45,8 @@ def diagram(shape: Sequence[int], layers: Sequence[Mapping[str, Any]]) -> Html:
         "svg",
         element("title", "The network, layer by layer; the table below says the same in words"),
         *blocks,
-        viewBox=f"0 0 {left:.0f} {TALL + 92:.0f}",
-        width=f"{left:.0f}",
+        viewBox=f"0 0 {left + LABEL:.0f} {TALL + LABEL:.0f}",
+        width=f"{left + LABEL:.0f}",
         class_="diagram",
         role="img",
     )
@@ -71,7 +74,7 @@ def _block(left: float, tall: float, wide: float, name: str, shape: Sequence[int
                 "text",
                 f"{name} ",
                 element("tspan", wording.shape(shape), class_="shape"),
-                transform=f"translate({middle + 3:.1f} {TALL + 14:.0f}) rotate(38)",
+                transform=f"translate({middle + 3:.1f} {TALL + 14:.0f}) rotate(32)",
             ),
         ]
     )

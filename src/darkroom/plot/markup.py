@@ -41,22 +41,23 @@ def joined(children: Iterable[Content]) -> Html:
     return Html("".join(_written(child) for child in children))
 
 
-def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Content]], numbers: bool = True) -> Html:
+def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Content]], words: int = 1) -> Html:
     """Return a table with a caption; the first cell of each row is its header.
 
-    It scrolls by itself where the page is too narrow, also by keyboard.
+    It scrolls by itself where the page is too narrow, also by keyboard. The first ``words`` columns hold text, set
+    from the left; the others numbers, set to the right.
     """
-    kind = None if numbers else "text"
-    body = [
-        element("tr", element("th", row[0], scope="row"), *(element("td", cell) for cell in row[1:]))
-        for row in rows
-    ]
+    kinds = ["text" if column < words else None for column in range(len(head))]
+    names = [element("th", name, scope="col", class_=kind) for name, kind in zip(head, kinds, strict=True)]
+    body = []
+    for first, *others in rows:
+        cells = [element("td", cell, class_=kind) for cell, kind in zip(others, kinds[1:], strict=True)]
+        body.append(element("tr", element("th", first, scope="row"), *cells))
     inner = element(
         "table",
         element("caption", caption),
-        element("thead", element("tr", *(element("th", name, scope="col") for name in head))),
+        element("thead", element("tr", *names)),
         element("tbody", *body),
-        class_=kind,
     )
     return element("div", inner, class_="scroll", role="region", aria_label=caption, tabindex="0")
 

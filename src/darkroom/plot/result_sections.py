@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from darkroom.plot import wording
-from darkroom.plot.data_sections import figure, gallery
+from darkroom.plot.data_sections import drawn_images, figure, gallery
 from darkroom.plot.markup import Html, element, joined, pairs, table
 from darkroom.plot.pictures import overlay
 from darkroom.plot.results import Results
@@ -56,14 +56,19 @@ def measured(results: Results, charts: Mapping[str, Html]) -> Html:
         for name, words, shares in (*NAMES, *GROUPS)
         if name in scores or (name, words, shares) not in (*GROUPS, *NAMES[9:11])
     ]
+    areas = {name: wording.figure(scores, name) for name in ("roc_auc", "average_precision")}
     curves = [
-        figure(charts["roc"], "ROC: true against false positives, each class against the rest.",
-               alt=f"ROC curves; area {wording.figure(scores, 'roc_auc')}."),
-        figure(charts["precision_recall"], "Precision against recall, each class against the rest.",
-               alt=f"Precision-recall curves; average precision {wording.figure(scores, 'average_precision')}."),
-        figure(charts["calibration"], "Calibration: how often it is right (upwards) when it is so sure (across). "
-               "On the diagonal, sureness can be taken at its word."),
-    ]  # fmt: skip
+        figure(
+            charts["roc"],
+            "ROC: true against false positives, each class against the rest.",
+            alt=f"ROC curves; area {areas['roc_auc']}.",
+        ),
+        figure(
+            charts["precision_recall"],
+            "Precision against recall, each class against the rest.",
+            alt=f"Precision-recall curves; average precision {areas['average_precision']}.",
+        ),
+    ]
     half = (len(figures) + 1) // 2
     return joined(
         [
@@ -76,6 +81,7 @@ def measured(results: Results, charts: Mapping[str, Html]) -> Html:
             _notes(results),
             element("div", _matrix(results, charts["confusion"]), _commonest(results), class_="columns"),
             element("div", *curves, class_="columns"),
+            element("div", *_calibration(results, charts["calibration"]), class_="columns"),
             _by_class(results),
         ]
     )
@@ -123,23 +129,25 @@ def attention(results: Results) -> Html:
     ids = list(results.attention["ids"])
     if not ids:
         return element("p", "No map was made: there was no mistake to explain, or evaluate.attention is 0.")
-    rows = results.test.set_index("id").loc[ids, ["label", "predicted"]]
-    pictures, alts, captions = [], [], []
-    images = results.pixels_of(ids)
-    for image, heat, row in zip(images, results.attention["maps"], rows.itertuples(), strict=True):
-        pictures += [image, overlay(image, heat)]
-        alts += [f"{row.Index}: {row.label} taken for {row.predicted}", "The same, bright where it mattered"]
-        captions += [element("b", f"{row.label} → {row.predicted}"), "what mattered"]
-    return joined(
-        [
-            element(
-                "p",
-                "The brighter a place, the more of its confidence the model loses when that place is hidden (occlusion "
-                "sensitivity), for the most confident mistakes.",
-            ),
-            gallery(pictures, alts, captions, budget=300_000),
-        ]
+    told = results.test.set_index("id").loc[ids, ["label", "predicted"]].reset_index().to_dict("records")
+    images, maps = results.pixels_of(ids), results.attention["maps"]
+    alts = [f"{row['id']}: {row['label']} taken for {row['predicted']}" for row in told]
+    plain = drawn_images(list(images), alts, 150_000)
+    overlaid = [overlay(image, heat) for image, heat in zip(images, maps, strict=True)]
+    glowing = drawn_images(overlaid, ["The same, bright where it mattered"] * len(ids), 250_000)
+    shown = [
+        element(
+            "figure",
+            element("div", left, right),
+            element("figcaption", element("b", f"{row['label']} → {row['predicted']}")),
+        )
+        for left, right, row in zip(plain, glowing, told, strict=True)
+    ]
+    words = (
+        "The brighter a place, the more of its confidence the model loses when that place is hidden (occlusion "
+        "sensitivity), for the most confident mistakes."
     )
+    return joined([element("p", words), element("div", *shown, class_="gallery pairs-of-images")])
 
 
 def settings(results: Results) -> Html:
@@ -193,7 +201,21 @@ def _commonest(results: Results) -> Html:
         return element("p", "No class was taken for another.")
     commonest = pairs_of[:COMMONEST].reset_index(name="images").to_dict("records")
     rows = [(row["label"], row["predicted"], wording.count(row["images"])) for row in commonest]
-    return table("Most common confusions", ["actual", "predicted", "images"], rows)
+    return table("Most common confusions", ["actual", "predicted", "images"], rows, words=2)
+
+
+def _calibration(results: Results, chart: Html) -> tuple[Html, Html]:
+    table_of = results.calibration
+    drawn = figure(
+        chart,
+        "Calibration: how often the model is right when it is so sure. On the diagonal, it can be taken at its word.",
+        alt="Accuracy against confidence; the table beside it holds the same figures.",
+    )
+    rows = [
+        (percent(row["confidence"]), percent(row["accuracy"]), wording.count(row["images"]))
+        for row in table_of.to_dict("records")
+    ]
+    return drawn, table("How sure, and how often right", ["confidence", "accuracy", "images"], rows)
 
 
 def _by_class(results: Results) -> Html:

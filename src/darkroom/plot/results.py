@@ -79,10 +79,11 @@ class Results:
 
     @cached_property
     def mistakes(self) -> pd.DataFrame:
-        """The rows of ``test`` that are wrong, with their ``confidence``, the surest first."""
+        """id, label, predicted and ``confidence`` of the test images that are wrong, the surest first."""
         confidence = self.test.filter(regex="^p_").max(axis=1)
-        wrong = self.test.assign(confidence=confidence)[self.test["label"] != self.test["predicted"]]
-        return wrong.sort_values("confidence", ascending=False, kind="stable")
+        wrong = self.test["label"] != self.test["predicted"]
+        table = self.test[["id", "label", "predicted"]].assign(confidence=confidence)[wrong]
+        return table.sort_values("confidence", ascending=False, kind="stable")
 
     def pixels_of(self, ids: pd.Series | list[str]) -> Pixels:
         """Return the images with these ids: uint8, (n, height, width, channels)."""

@@ -21,6 +21,8 @@ LINE = "#d3d9e0"
 """Grid lines and frames; in the report the page's own."""
 
 ACCENT = "#2563b8"
+"""The one colour of charts with one series; in the report the page's own."""
+
 SERIES = (
     ACCENT, "#d9622b", "#2a9467", "#9a57c2", "#b5830f", "#cf4274", "#1893a8", "#7b828c", "#8c6239", "#6a8b22"
 )  # fmt: skip
@@ -107,6 +109,6 @@ def svg(figure: Figure, name: str) -> str:
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = text.replace("url(#", f"url(#{name}-").replace('xlink:href="#', f'xlink:href="#{name}-')
-    text = text.replace(INK, "var(--ink)").replace(LINE, "var(--line)")
+    text = text.replace(INK, "var(--ink)").replace(LINE, "var(--line)").replace(ACCENT, "var(--accent)")
     # The size is the page's to choose; viewBox keeps the shape.
     return re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r'<svg aria-hidden="true" \1', text, count=1)

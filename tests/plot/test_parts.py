@@ -1,0 +1,90 @@
+"""Markup, thumbnails, wording and the choice of samples."""
+
+import base64
+
+import cv2
+import numpy as np
+import pytest
+
+from darkroom.plot import wording
+from darkroom.plot.diagram import diagram
+from darkroom.plot.markup import Html, element, table
+from darkroom.plot.pictures import channels, overlay, sample_rows
+from darkroom.plot.results import read_results
+from darkroom.plot.thumbnails import data_urls
+
+
+def test_text_is_escaped_and_html_is_not():
+    inner = element("b", "<&>", title='"quoted"')
+    assert element("p", inner, "x < y") == '<p><b title="&quot;quoted&quot;">&lt;&amp;&gt;</b>x &lt; y</p>'
+    assert isinstance(inner, Html)
+
+
+def test_a_table_has_a_caption_and_headers_with_a_scope():
+    written = table("Counts", ["class", "images"], [("<a>", 3)])
+    assert "<caption>Counts</caption>" in written
+    assert '<th scope="row">&lt;a&gt;</th><td>3</td>' in written
+    assert '<th scope="col">images</th>' in written
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (64, 20, 3)])
+def test_small_images_are_kept_bit_for_bit(shape):
+    image = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    kind, data = data_urls([image], 100_000)[0].split(";base64,")
+    assert kind == "data:image/png"
+    read = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_UNCHANGED).reshape(shape)
+    assert (read[..., ::-1] == image).all()
+
+
+def test_many_large_images_are_shrunk_until_they_fit():
+    images = list(np.random.default_rng(0).integers(0, 256, (20, 200, 100, 3)).astype(np.uint8))
+    urls = data_urls(images, 200_000)
+    assert sum(map(len, urls)) <= 200_000
+    assert all(url.startswith("data:image/webp") for url in urls)
+
+
+def test_figures_are_worded_as_a_reader_expects():
+    assert wording.percent(0.98765) == "98.8\u202f%"
+    assert wording.count(1234567) == "1\u202f234\u202f567"
+    assert wording.images(1) == "1 image"
+    assert wording.size(999) == "999\u202fbytes"
+    assert wording.size(1_500_000) == "1.5\u202fMB"
+    assert wording.figure({}, "roc_auc") == wording.DASH
+    assert wording.flat({"a": {"b": None, "c": [True, 1]}}) == [("a.b", "null"), ("a.c", "[true, 1]")]
+
+
+def test_samples_are_of_train_and_of_every_class_in_turn(digits):
+    folder = digits.folder
+    results = read_results(
+        folder / "data/images", folder / "data/split", folder / "models",
+        folder / "data/predictions", folder / "metrics", folder / "plots",
+    )  # fmt: skip
+    for most, expected in ((25, {2, 3}), (10, {1})):
+        rows = sample_rows(results, most)
+        assert set(results.parts["split"].iloc[rows]) == {"train"}
+        assert set(results.source.index["label"].iloc[rows].value_counts()) == expected
+    assert len(set(results.source.index["label"].iloc[sample_rows(results, 3)])) == 3
+
+
+def test_a_grey_image_has_one_channel_and_a_colour_image_three():
+    assert list(channels(np.zeros((2, 2, 1), np.uint8))) == ["grey, the only channel"]
+    image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    assert (channels(image)["green"][..., 0] == image[..., 1]).all()
+
+
+def test_an_overlay_is_brightest_where_the_heat_is():
+    heat = np.zeros((4, 4), np.float32)
+    heat[1, 2] = 1
+    drawn = overlay(np.full((4, 4, 3), 90, np.uint8), heat).sum(axis=2)
+    assert np.unravel_index(drawn.argmax(), drawn.shape) == (1, 2)
+
+
+@pytest.mark.parametrize("count", [0, 3, 200])
+def test_the_diagram_takes_networks_of_any_depth(count):
+    layers = [
+        {"name": f"l{i}", "type": "Conv2D", "shape": [None, 8, 8, 1 + i // 4], "parameters": 1}
+        for i in range(count)
+    ]
+    drawn = diagram((8, 8, 1), layers)
+    assert 1 <= drawn.count("<rect") <= 60
+    assert drawn.startswith("<svg")
