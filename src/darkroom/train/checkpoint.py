@@ -1,0 +1,189 @@
+"""One file that holds a training as it stands after an epoch, so that a killed run goes on to the very same bits."""
+
+import contextlib
+import fcntl
+import hashlib
+import io
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from darkroom import files
+
+Arrays = list[npt.NDArray[Any]]
+
+_MAGIC = b"darkroom checkpoint 1 "
+_SUFFIX = ".checkpoint"
+
+
+@dataclass
+class State:
+    """What a training knows between two epochs.
+
+    Attributes
+    ----------
+    epoch, phase, phase_epoch : int
+        Epochs done, the phase in which training stands, and how many epochs of it are done.
+    history : list of dict
+        One row an epoch, as in ``plots/history.csv``.
+    best_loss, best_epoch : float or None, int
+        The least loss watched, and after how many epochs it came.
+    waited, plateau_waited : int
+        Epochs since the last better loss: for early stopping, and for the next cut of the learning rate.
+    weights, optimizer, best : list of array
+        Of the model; of its optimizer; and the weights to end with, those of the best epoch or the last.
+    """
+
+    epoch: int = 0
+    phase: int = 0
+    phase_epoch: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_loss: float | None = None
+    best_epoch: int = 0
+    waited: int = 0
+    plateau_waited: int = 0
+    weights: Arrays = field(default_factory=list)
+    optimizer: Arrays = field(default_factory=list)
+    best: Arrays = field(default_factory=list)
+
+
+_ARRAYS = ("weights", "optimizer", "best")
+
+
+class Checkpoint:
+    """The checkpoint of one training, among those of others in the same folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Where checkpoints lie.
+    key : str
+        Names the training: equal keys mean equal results. See :func:`key_of`.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.path = folder / f"{key}{_SUFFIX}"
+        self._started = time.time()
+
+    def save(self, state: State) -> None:
+        """Write ``state``, whole or not at all."""
+        payload = _pack(state)
+        with files.whole(self.path) as part:
+            part.write_bytes(_MAGIC + _digest(payload) + b"\n" + payload)
+
+    def load(self) -> State | None:
+        """Return the state saved last; None where there is none.
+
+        A damaged file is set aside as ``….damaged``, and the user told: training then starts afresh.
+        """
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        header, _, payload = content.partition(b"\n")
+        if header != _MAGIC + _digest(payload):
+            aside = self.path.with_suffix(".damaged")
+            self.path.replace(aside)
+            print(f"train: the checkpoint of a killed run is damaged; set aside as {aside.name}, training starts afresh")
+            return None
+        return _unpack(payload)
+
+    def finish(self) -> None:
+        """Remove this checkpoint and those that lay here before this training began, unless one is in use."""
+        self.path.unlink(missing_ok=True)
+        for other in sorted(self.path.parent.iterdir()):
+            if other.suffix in (_SUFFIX, ".damaged") and other.stat().st_mtime < self._started:
+                with _try_lock(other.with_suffix(".lock")) as free:
+                    if free:
+                        other.unlink(missing_ok=True)
+                        other.with_suffix(".lock").unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the lock of this training; wait, and say so, while another process holds it.
+
+        Killing `dvc` alone leaves the stage's process at work, and a second `dvc repro` would start it again.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        path = self.path.with_suffix(".lock")
+        said = False
+        while True:
+            with _try_lock(path) as free:
+                if free:
+                    try:
+                        yield
+                    finally:
+                        path.unlink(missing_ok=True)
+                    return
+            if not said:
+                print("train: the same training runs in another process; waiting for it to end", flush=True)
+                said = True
+            time.sleep(0.2)
+
+
+def folder(environment: Mapping[str, str]) -> Path | None:
+    """Return where checkpoints belong: the temporary files of the DVC repository; None outside of one.
+
+    `dvc exp run --temp` and `--queue` work in a checkout that is thrown away; DVC_ROOT still names the repository.
+    """
+    dvc = Path(environment.get("DVC_ROOT", ".")) / ".dvc"
+    return dvc / "tmp" / "darkroom" / "train" if dvc.is_dir() else None
+
+
+def key_of(settings: Mapping[str, Any], contents: Sequence[Path]) -> str:
+    """Return a name for the training that ``settings`` and the content of the files in ``contents`` determine."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for path in contents:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:32]
+
+
+class Orphan:
+    """Tells whether the process that started this one has died."""
+
+    def __init__(self) -> None:
+        self._parent = os.getppid()
+
+    def __bool__(self) -> bool:
+        return os.getppid() != self._parent
+
+
+@contextlib.contextmanager
+def _try_lock(path: Path) -> Iterator[bool]:
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        # The holder before us removed the file that we locked: whoever comes next would lock another one.
+        yield path.exists() and os.fstat(file.fileno()).st_ino == path.stat().st_ino
+
+
+def _digest(payload: bytes) -> bytes:
+    return hashlib.blake2b(payload, digest_size=16).hexdigest().encode()
+
+
+def _pack(state: State) -> bytes:
+    scalars = {name: value for name, value in vars(state).items() if name not in _ARRAYS}
+    arrays = {f"{name}/{n}": array for name in _ARRAYS for n, array in enumerate(getattr(state, name))}
+    buffer = io.BytesIO()
+    np.savez(buffer, state=np.array(json.dumps(scalars)), **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def _unpack(payload: bytes) -> State:
+    with np.load(io.BytesIO(payload)) as content:
+        state = State(**json.loads(str(content["state"])))
+        for name in _ARRAYS:
+            count = sum(entry.startswith(f"{name}/") for entry in content.files)
+            setattr(state, name, [content[f"{name}/{n}"] for n in range(count)])
+    return state

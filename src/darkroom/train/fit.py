@@ -1,0 +1,149 @@
+"""The fit itself: phases of epochs over endless batches, from the first epoch or from a checkpoint on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from darkroom.images import Images
+from darkroom.train import applications, backends, optimizers
+from darkroom.train.batches import training_batches, validation_batches
+from darkroom.train.checkpoint import State
+from darkroom.train.params import AugmentParams, TrainParams
+from darkroom.train.progress import progress
+from darkroom.train.targets import Floats, Head
+from darkroom.train.watch import Averages, Seeds, Watch, patience_over
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Images with their targets.
+
+    Attributes
+    ----------
+    rows : int64, (n,)
+        Positions in the index of the images.
+    targets : float32, (n, k)
+    weights : float32, (n,), or None
+        How much each image counts in the loss.
+    """
+
+    rows: Any
+    targets: Floats
+    weights: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Epochs with one optimizer: at most ``epochs`` of them at ``rate``, with the ready-made layers frozen or not."""
+
+    epochs: int
+    rate: float
+    frozen: bool
+
+
+def phases(train: TrainParams, freeze: bool) -> list[Phase]:
+    """Return the phases of a training: one, and a second for fine-tuning where there is something to thaw."""
+    first = Phase(train.epochs, train.learning_rate, freeze)
+    fine_tuning = Phase(train.fine_tune_epochs, train.learning_rate / 10, frozen=False)
+    return [first, fine_tuning] if freeze and train.fine_tune_epochs else [first]
+
+
+def fit(
+    model: Any,
+    images: Images,
+    training: Examples,
+    validation: Examples,
+    head: Head,
+    seed: int,
+    freeze: bool,
+    augment: AugmentParams,
+    train: TrainParams,
+    state: State,
+    save: Callable[[State], None],
+) -> None:
+    """Train ``model`` from ``state`` to the end; ``state.best`` then holds the weights to keep.
+
+    Parameters
+    ----------
+    model : keras.Model
+        As built: its weights are replaced where ``state`` has some.
+    images : Images
+    training, validation : Examples
+        ``validation`` may be empty.
+    head : "sigmoid" or "softmax"
+    seed : int
+    freeze : bool
+        Train the ready-made layers only in the second phase.
+    augment : AugmentParams
+    train : TrainParams
+    state : State
+        Changed after each epoch.
+    save : callable
+        Called with ``state`` after each epoch.
+    """
+    plan = phases(train, freeze)
+    for number in range(state.phase, len(plan)):
+        if number != state.phase:
+            state.phase, state.phase_epoch, state.waited, state.plateau_waited = number, 0, 0, 0
+            state.optimizer = []
+        phase = plan[number]
+        total = state.epoch - state.phase_epoch + sum(later.epochs for later in plan[number:])
+        if state.phase_epoch >= phase.epochs or patience_over(state, train):
+            continue
+        with training_batches(
+            images, training.rows, training.targets, seed, augment, train, state.epoch, training.weights
+        ) as batches:
+            steps = batches.steps_per_epoch
+            _compile(model, head, phase, train, steps)
+            _restore(model, state)
+            seen = len(training.rows) if train.steps_per_epoch is None else steps * train.batch_size
+            last = state.epoch - state.phase_epoch + phase.epochs
+            with validation_batches(images, validation.rows, validation.targets, _SPAN) as held_out:
+                model.fit(
+                    batches,
+                    initial_epoch=state.epoch,
+                    epochs=last,
+                    steps_per_epoch=steps,
+                    shuffle=False,
+                    validation_data=held_out if len(validation.rows) else None,
+                    verbose=0,
+                    callbacks=[Seeds(seed), Averages(), Watch(state, train, save), progress(total, seen, steps)],
+                )
+
+
+_SPAN = 256  # images in a step of validation: what it computes does not depend on it, but the last bits do
+
+
+def _compile(model: Any, head: Head, phase: Phase, train: TrainParams, steps: int) -> None:
+    applications.freeze(model, phase.frozen)
+    losses = {"sigmoid": keras.losses.BinaryCrossentropy, "softmax": keras.losses.CategoricalCrossentropy}
+    optimizer = optimizers.build(train, phase.rate, steps * phase.epochs)
+    model.compile(
+        optimizer=optimizer,
+        loss=losses[head](),
+        metrics=[keras.metrics.MeanMetricWrapper(_right[head], name="accuracy")],
+        jit_compile=backends.jit_compile(train),
+    )
+    optimizer.build(model.trainable_variables)
+
+
+def _restore(model: Any, state: State) -> None:
+    if state.weights:
+        model.set_weights(state.weights)
+    for variable, value in zip(model.optimizer.variables, state.optimizer, strict=bool(state.optimizer)):
+        variable.assign(value)
+
+
+def _right_of_two(y_true: Any, y_pred: Any) -> Any:
+    # Smoothed and mixed targets are parts of 1; the class is the larger part.
+    return keras.ops.cast(keras.ops.equal(y_true[:, 0] > 0.5, y_pred[:, 0] > 0.5), "float32")
+
+
+def _right_of_many(y_true: Any, y_pred: Any) -> Any:
+    right = keras.ops.equal(keras.ops.argmax(y_true, axis=-1), keras.ops.argmax(y_pred, axis=-1))
+    return keras.ops.cast(right, "float32")
+
+
+_right = {"sigmoid": _right_of_two, "softmax": _right_of_many}

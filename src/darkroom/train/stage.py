@@ -1,0 +1,220 @@
+"""The train stage: read images and split, fit the network, write the model and how it went."""
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from darkroom import UserError, files
+from darkroom.images import Images
+from darkroom.train import backends, checkpoint, targets
+from darkroom.train.params import AugmentParams, ModelParams, TrainParams
+
+HISTORY = ("epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate")
+"""Columns of ``plots/history.csv``; those of validation are empty where no image is held out."""
+
+
+def train(
+    seed: int,
+    model: ModelParams,
+    augment: AugmentParams,
+    train: TrainParams,
+    images: Path,
+    split: Path,
+    models: Path,
+    history: Path,
+) -> dict[str, Any]:
+    """Fit the network and write ``model.keras``, ``model.json``, ``augmented.npz`` and the history.
+
+    Parameters
+    ----------
+    seed : int
+        Of initial weights, order, augmentation and dropout; >= 0.
+    model, augment, train : ModelParams, AugmentParams, TrainParams
+        Sections of params.yaml.
+    images, split : Path
+        What decode and split wrote.
+    models : Path
+        Emptied, then filled.
+    history : Path
+        The CSV file of :data:`HISTORY`, one row an epoch.
+
+    Returns
+    -------
+    dict
+        The metrics of the weights that were kept, and the versions that made them.
+
+    Raises
+    ------
+    UserError
+        Params do not fit the images, the classes or this machine; always before the first epoch.
+    """
+    source = Images(images)
+    parts = pd.read_csv(split / "split.csv", dtype=str, keep_default_na=False)["split"].to_numpy()
+    rows = {part: np.flatnonzero(parts == part) for part in ("train", "validation")}
+    head = targets.resolve_head(model.head, source.description["classes"])
+    check(seed, model, train, rows["train"], rows["validation"])
+    backends.start(train)
+    if not train.deterministic:
+        print("train: train.deterministic is false: the next run may end in other weights, also when resumed")
+    # Only now: these import Keras.
+    from darkroom.train import artifact, augmentation
+    from darkroom.train.fit import fit
+
+    network, precision = _network(seed, model, train, source, split, head)
+    result = artifact.in_float32(network)
+    versions = artifact.versions(train.backend)
+    settings = {"seed": seed, **{s.__class__.__name__: s.model_dump() for s in (model, augment, train)}, **versions}
+    with _kept(settings, images, split, model.weights) as (state, save):
+        training, held_out = _examples(source, rows, head, train)
+        fit(network, source, training, held_out, head, seed, model.freeze, augment, train, state, save)
+        result.set_weights(state.best)
+        files.empty_folder(models)
+        artifact.write_model(models / "model.keras", result)
+        description = {
+            "classes": source.description["classes"],
+            "shape": list(source.shape),
+            "preparation": source.description["preparation"],
+            "head": head,
+            "backend": train.backend,
+            "threads": train.threads,
+            "deterministic": train.deterministic,
+            "precision": precision,
+            "parameters": network.count_params(),
+            "layers": artifact.describe(network),
+            "params": {
+                "seed": seed,
+                "model": model.model_dump(),
+                "augment": augment.model_dump(),
+                "train": train.model_dump(),
+            },
+            "versions": versions,
+        }
+        files.write_json(models / "model.json", description)
+        first = int(rows["train"][0])
+        np.savez(
+            models / "augmented.npz",
+            original=source.take([first])[0],
+            augmented=augmentation.examples(source, first, seed, augment),
+        )
+        write_history(history, state.history)
+    return metrics(state, train, network.count_params(), versions)
+
+
+def check(
+    seed: int,
+    model: ModelParams,
+    train: TrainParams,
+    training: npt.NDArray[np.int64],
+    validation: npt.NDArray[np.int64],
+) -> None:
+    """Raise a UserError where a parameter asks for what these images or other parameters cannot give."""
+    if seed < 0:
+        raise UserError(f"params.yaml: seed: got {seed}; expected a whole number >= 0")
+    if train.batch_size > len(training):
+        raise UserError(
+            f"params.yaml: train.batch_size: got {train.batch_size}, more than the {len(training)} training images; "
+            f"expected 1 to {len(training)}"
+        )
+    if not len(validation):
+        wants = {
+            "train.early_stopping": train.early_stopping is not None,
+            "train.restore_best": train.restore_best,
+            "train.schedule: plateau": train.schedule == "plateau",
+        }
+        for name in (name for name, wanted in wants.items() if wanted):
+            raise UserError(
+                f"params.yaml: {name} watches the validation images, and there are none; "
+                "set split.validation above 0"
+            )
+    if train.fine_tune_epochs and not model.freeze:
+        raise UserError(
+            f"params.yaml: train.fine_tune_epochs: got {train.fine_tune_epochs} with model.freeze: false; "
+            "expected 0, or freeze: true, since fine-tuning thaws what was frozen"
+        )
+
+
+def write_history(path: Path, rows: list[dict[str, float]]) -> None:
+    """Write one row an epoch, epochs counted from 1."""
+    content = [[number, *(row.get(name, "") for name in HISTORY[1:])] for number, row in enumerate(rows, 1)]
+    files.write_csv(path, HISTORY, content)
+
+
+def metrics(
+    state: checkpoint.State, train: TrainParams, parameters: int, versions: dict[str, str]
+) -> dict[str, Any]:
+    """Return flat figures of the weights that were kept: those of the best epoch or of the last."""
+    kept = state.history[(state.best_epoch if train.restore_best else state.epoch) - 1]
+    figures = {name: float(f"{kept[name]:.6g}") for name in HISTORY[1:-1] if name in kept}
+    return {
+        "epochs": state.epoch,
+        "best_epoch": state.best_epoch,
+        **figures,
+        "parameters": parameters,
+        "threads": train.threads,
+        **{f"version_{name}": version for name, version in versions.items()},
+    }
+
+
+def _network(
+    seed: int, model: ModelParams, train: TrainParams, source: Images, split: Path, head: targets.Head
+) -> tuple[Any, str]:
+    import keras
+
+    from darkroom.train import networks, normalization
+
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed % 2**32)
+    precision = backends.precision(train)
+    statistics = normalization.read_statistics(split / "normalization.npz")
+    classes = len(source.description["classes"])
+    return networks.build(model, source.shape, classes, head, statistics, seed, precision), precision
+
+
+def _examples(
+    source: Images, rows: dict[str, npt.NDArray[np.int64]], head: targets.Head, train: TrainParams
+) -> tuple[Any, Any]:
+    from darkroom.train.fit import Examples
+
+    classes = source.description["classes"]
+    labels = {part: source.index["label"].iloc[where].tolist() for part, where in rows.items()}
+    weights = targets.balanced_weights(labels["train"]) if train.class_weights == "balanced" else None
+    smoothed = targets.encode(labels["train"], classes, head, train.label_smoothing)
+    return (
+        Examples(rows["train"], smoothed, weights),
+        Examples(rows["validation"], targets.encode(labels["validation"], classes, head)),
+    )
+
+
+@contextlib.contextmanager
+def _kept(settings: dict[str, Any], images: Path, split: Path, weights: str | None) -> Any:
+    """Give the state to start from and the function that saves it; forget both once the training is done."""
+    folder = checkpoint.folder(os.environ)
+    if folder is None:
+        yield checkpoint.State(), lambda state: None
+        return
+    room = Path(__file__).parent
+    contents = [*sorted(room.glob("*.py")), *sorted(room.parent.glob("*.py"))]
+    contents += [path for path in sorted(images.iterdir()) if path.is_file()]
+    contents += [split / "split.csv", split / "normalization.npz"]
+    if weights is not None and Path(weights).is_file():
+        contents.append(Path(weights))
+    kept = checkpoint.Checkpoint(folder, checkpoint.key_of(settings, contents))
+    orphan = checkpoint.Orphan()
+
+    def save(state: checkpoint.State) -> None:
+        kept.save(state)
+        if "DVC_STAGE" in os.environ and orphan:
+            sys.exit(f"train: dvc is gone; stopped after epoch {state.epoch}, from which the next run goes on")
+
+    with kept.alone():
+        state = kept.load()
+        if state is not None:
+            print(f"train: goes on after epoch {state.epoch}, where a run with the same params, code and data ended")
+        yield state or checkpoint.State(), save
+        kept.finish()
