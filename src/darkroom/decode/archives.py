@@ -191,7 +191,8 @@ class _Listing:
             if kind in _UNREAD.values():
                 raise Rejected(Reason.UNSUPPORTED, f"a {kind} archive; pack it again as zip or tar")
             found = self.opened(self._in_place(item.place), kind)
-            total = sum(inner.place.bytes for inner in found if isinstance(inner, Found))
+            sizes = [inner.place.bytes for inner in found if isinstance(inner, Found)]
+            total = sum(size for size in sizes if size <= self._max_bytes)
             if total > self._max_bytes:
                 detail = f"holds {total} bytes once unpacked, decode.max_bytes is {self._max_bytes}"
                 raise Rejected(Reason.TOO_LARGE, detail)
