@@ -26,9 +26,9 @@ class _Ear:
         self.heard: IO[bytes] | None = None
         self.stderr = -1
         self.quiet: warnings.catch_warnings | None = None
-        self.gate = threading.Lock()
-        self.idle = threading.Condition()
+        self.turn = threading.Condition(threading.Lock())
         self.decoding = 0
+        self.held_back = False
 
     def size(self) -> int:
         assert self.heard is not None
@@ -58,21 +58,29 @@ class _Ear:
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        with self.gate, self.idle:
+        with self.turn:
+            self.turn.wait_for(lambda: not self.held_back)
             self.decoding += 1
         try:
             yield
         finally:
-            with self.idle:
+            with self.turn:
                 self.decoding -= 1
-                self.idle.notify_all()
+                if self.held_back:
+                    self.turn.notify_all()
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        with self.gate:
-            with self.idle:
-                self.idle.wait_for(lambda: self.decoding == 0)
+        with self.turn:
+            self.turn.wait_for(lambda: not self.held_back)
+            self.held_back = True
+            self.turn.wait_for(lambda: self.decoding == 0)
+        try:
             yield
+        finally:
+            with self.turn:
+                self.held_back = False
+                self.turn.notify_all()
 
 
 _EAR = _Ear()

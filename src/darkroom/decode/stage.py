@@ -43,7 +43,9 @@ def decode(
     """
     preparation = Preparation.of(image, decode)
     with workfolder.opened(_key(raw, labels, preparation, decode)) as work:
-        members, refused = archives.members(raw.resolve(), work / "nested", decode.max_bytes)
+        # Another process may have another working folder.
+        source = raw if decode.backend == "threading" else raw.resolve()
+        members, refused = archives.members(source, work / "nested", decode.max_bytes)
         labelled, unlabelable = layouts.label_members(members, labels, inbox)
         rejected: list[Rejection] = [(one.id, one.reason, one.detail) for one in [*refused, *unlabelable]]
         finished = _decode(labelled, work, preparation, decode)

@@ -75,15 +75,15 @@ def apply(pixels: Array, names: Iterable[str]) -> Array:
     return pixels
 
 
-def _on_luma(pixels: Array, change: Callable[[Array], Any]) -> Array:
+def _on_luma(pixels: Array, change: Callable[..., Any]) -> Array:
     if pixels.ndim == 2:
-        return change(pixels)  # type: ignore[return-value]
+        return change(pixels)
     parts = cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb)
-    parts[:, :, 0] = change(np.ascontiguousarray(parts[:, :, 0]))  # type: ignore[arg-type]
+    parts[:, :, 0] = change(np.ascontiguousarray(parts[:, :, 0]))
     return cv2.cvtColor(parts, cv2.COLOR_YCrCb2RGB)  # type: ignore[return-value]
 
 
-def _as_gray(pixels: Array, change: Callable[[Array], Any]) -> Array:
+def _as_gray(pixels: Array, change: Callable[..., Any]) -> Array:
     if pixels.ndim == 2:
-        return change(pixels)  # type: ignore[return-value]
+        return change(pixels)
     return cv2.cvtColor(change(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)), cv2.COLOR_GRAY2RGB)
