@@ -61,6 +61,7 @@ def listed(tmp_path):
         raw, scratch = tmp_path / "raw", tmp_path / "scratch"
         raw.mkdir()
         scratch.mkdir()
+        (scratch / "00000").write_bytes(b"left by a run that was killed")
         for name, data in sources.items():
             (raw / name.replace("__", ".")).write_bytes(data)
         (raw / "source.json").write_text("{}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from darkroom import UserError
+from darkroom import UserError, files
 from darkroom.decode import names, places, tars, zips
 from darkroom.decode.places import Found, Listed, Place
 from darkroom.decode.rejections import Reason, Rejected
@@ -71,8 +71,8 @@ def members(raw: Path, scratch: Path, max_bytes: int) -> tuple[list[Member], lis
         Archives (zip, tar, tar.gz, tar.bz2, tar.xz, told by content), loose files, and ``source.json``, which is none
         of the data.
     scratch : Path
-        An empty folder of the caller's, for what cannot be read in place: compressed tars, and compressed archives in
-        archives. The members lie there until the caller removes it.
+        A folder of the caller's, made anew here, for what cannot be read in place: compressed tars, and compressed
+        archives in archives. Members lie there until the caller removes it.
     max_bytes : int
         A file of more bytes is refused, and so is a nested archive that holds more; so many are written to ``scratch``
         at most.
@@ -90,7 +90,7 @@ def members(raw: Path, scratch: Path, max_bytes: int) -> tuple[list[Member], lis
     paths = sorted(path for path in raw.iterdir() if path.name != "source.json") if raw.is_dir() else []
     if not paths:
         raise UserError(f"{raw}: empty; expected the source's archives, which the stage fetch brings")
-    listing = _Listing(scratch, max_bytes)
+    listing = _Listing(files.empty_folder(scratch), max_bytes)
     kinds = {path: _kind(places.whole_file(path)) if path.is_file() else "" for path in paths}
     several = sum(kind != "" for kind in kinds.values()) > 1
     for path, kind in kinds.items():
