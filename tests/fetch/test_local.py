@@ -234,5 +234,7 @@ def test_a_disk_that_takes_no_more_is_said_and_leaves_nothing_half(inbox: Path, 
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     said = done.stderr.splitlines()[-1]
-    assert said.startswith("darkroom.UserError: source.path: out, while data/inbox/photos is brought there")
+    assert said.startswith(
+        "darkroom.UserError: params.yaml: source.path: out, while data/inbox/photos is brought there"
+    )
     assert not list((tmp_path / "out").iterdir())

@@ -48,7 +48,11 @@ def fetch_http(
     """
     _check(urls, sha256)
     wanted = [(url, sha256[number].lower() if sha256 else "") for number, url in enumerate(urls)]
-    with partial.opened(raw) as out, ExitStack() as claims, partial.writing("source.urls", partials):
+    with (
+        partial.opened(raw) as out,
+        ExitStack() as claims,
+        partial.writing("params.yaml: source.urls", partials),
+    ):
         # Claimed in one order: two runs that list the same files otherwise cannot wait for each other for ever.
         places = {one: claims.enter_context(partial.claimed(partials, *one)) for one in sorted(set(wanted))}
         with requests.Session() as session:
@@ -93,15 +97,18 @@ def _download(
         try:
             transfer.run(session, part)
             _verify(part, transfer.shown, digest)
+            print(f"{transfer.shown}: {part.size:,} bytes, whole", file=sys.stderr)
             return
         except Interrupted as failure:
             if part.size >= most + _PROGRESS:
                 failures, most = 0, part.size
             if failures == len(patience.pauses) or failure.wait > patience.longest:
                 asked = f" (it asks to wait {failure.wait:.0f} s)" if failure.wait > patience.longest else ""
+                resumable = part.size and (part.validator or digest)
+                kept = f"; {part.size:,} bytes are kept, the next run goes on from there" if resumable else ""
                 raise UserError(
-                    f"source.urls: {transfer.shown}: {failure}{asked}; gave up after {failures + 1} attempts; "
-                    f"{part.size:,} bytes are kept, the next run goes on from there"
+                    f"params.yaml: source.urls: {transfer.shown}: {failure}{asked}; "
+                    f"gave up after {failures + 1} attempts{kept}"
                 ) from None
             pause = max(patience.pauses[failures], failure.wait)
             failures += 1
@@ -127,7 +134,7 @@ def _verify(part: Partial, shown: str, digest: str) -> None:
     part.restart()
     if joined:
         raise Interrupted(f"{problem}; it was put together from several transfers, so it is fetched anew")
-    raise UserError(f"source.urls: {shown}: {problem}; {size:,} bytes came, none are kept")
+    raise UserError(f"params.yaml: source.urls: {shown}: {problem}; {size:,} bytes came, none are kept")
 
 
 def _problem(path: Path, digest: str) -> str | None:

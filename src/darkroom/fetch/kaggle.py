@@ -37,11 +37,11 @@ class Wanted(NamedTuple):
 
     @property
     def parameter(self) -> str:
-        """The dotted parameter that names it, and its value."""
+        """The file and the dotted parameter that name it, and its value."""
         if self.competition is not None:
-            return f"source.competition: {self.competition}"
+            return f"params.yaml: source.competition: {self.competition}"
         version = f", source.version: {self.version}" if self.version is not None else ""
-        return f"source.dataset: {self.dataset}{version}"
+        return f"params.yaml: source.dataset: {self.dataset}{version}"
 
 
 def fetch_kaggle(

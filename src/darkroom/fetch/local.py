@@ -41,7 +41,7 @@ def fetch_local(paths: list[str], inbox: Path, raw: Path) -> list[tuple[Path, st
             # Reading errors name their file; a full disk names none.
             where = error.filename or f"{raw}, while {found} is brought there"
             raise UserError(
-                f"source.path: {where}: {error.strerror or error}; mend that and run again"
+                f"params.yaml: source.path: {where}: {error.strerror or error}; mend that and run again"
             ) from None
         fetched.append((archive, origin))
     return fetched
@@ -106,7 +106,8 @@ def _pack(folder: Path, raw: Path, taken: list[str], inbox: Path) -> Path:
             )
     if left_out:
         print(
-            f"source.path: {folder}: left out, not files of this folder: {_some(left_out)}", file=sys.stderr
+            f"source.path: {folder}: left out, not files of this folder: {_some(left_out)}",
+            file=sys.stderr,
         )
     return target
 
@@ -134,7 +135,7 @@ def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
     with path.open("rb") as source:
         status = os.fstat(source.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise UserError(f"source.path: {path}: changed while it was being packed; run again")
+            raise UserError(f"params.yaml: source.path: {path}: changed while it was being packed; run again")
         info.file_size = status.st_size  # lets a file of more than 2 GiB get the longer fields it needs
         with archive.open(info, "w") as target:
             shutil.copyfileobj(source, target, _CHUNK)

@@ -83,6 +83,9 @@ class Transfer:
         """The address without secrets."""
         return addresses.redacted(self.url)
 
+    def _refusal(self, message: str) -> UserError:
+        return UserError(f"params.yaml: source.urls: {self.shown}: {message}")
+
     def run(self, session: requests.Session, part: Partial) -> None:
         """Ask for what ``part`` lacks and append it; or for all, where the server knows another version or no ranges.
 
@@ -120,12 +123,12 @@ class Transfer:
             url = urljoin(address.url, target)
             here, there = urlsplit(address.url), urlsplit(url)
             if here.scheme != there.scheme:
-                raise UserError(
-                    f"source.urls: {self.shown}: redirects to another scheme ({addresses.site(url)}); if you trust it, "
+                raise self._refusal(
+                    f"redirects to another scheme ({addresses.site(url)}); if you trust it, "
                     "put the address it leads to into params.yaml"
                 )
             address = addresses.Address(url, address.login if here.netloc == there.netloc else None)
-        raise UserError(f"source.urls: {self.shown}: more than {_REDIRECTS} redirects; check the address")
+        raise self._refusal(f"more than {_REDIRECTS} redirects; check the address")
 
     def _get(
         self, session: requests.Session, address: addresses.Address, headers: dict[str, str]
@@ -144,23 +147,19 @@ class Transfer:
         # The exceptions' own words hold the address with its secrets: none are repeated.
         except requests.exceptions.SSLError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                raise UserError(
-                    f"source.urls: {self.shown}: the certificate of {addresses.site(address.url)} is not trusted; "
+                raise self._refusal(
+                    f"the certificate of {addresses.site(address.url)} is not trusted; "
                     "check the address, or name your organization's certificates in REQUESTS_CA_BUNDLE"
                 ) from None
             raise Interrupted("the secure connection failed") from None
         except requests.exceptions.Timeout:
             raise Interrupted(f"no answer for {self.patience.read:g} s") from None
         except requests.exceptions.ConnectionError as error:
-            if "NameResolutionError" in repr(error):
-                raise UserError(
-                    f"source.urls: {self.shown}: no such host, or no network; check the address"
-                ) from None
+            if "NameResolutionError" in repr(error) and "Range" not in headers:  # else the network was there
+                raise self._refusal("no such host, or no network; check the address") from None
             raise Interrupted("no connection to the server") from None
         except requests.exceptions.RequestException as error:
-            raise UserError(
-                f"source.urls: {self.shown}: cannot be asked for: {type(error).__name__}"
-            ) from None
+            raise self._refusal(f"cannot be asked for: {type(error).__name__}") from None
 
     def _prepare(self, response: requests.Response, part: Partial, start: int) -> None:
         """Make ``part`` ready for the body of ``response``, or refuse it."""
@@ -183,12 +182,12 @@ class Transfer:
             part.restart(_validator(response), total)
         else:
             said = _REFUSALS.get(status, "expected the file")
-            raise UserError(f"source.urls: {self.shown}: HTTP {status}: {said}")
+            raise self._refusal(f"HTTP {status}: {said}")
         self._check_size(part, total or 0)
         free = shutil.disk_usage(part.path.parent).free
         if total and total - part.size > free:
-            raise UserError(
-                f"source.urls: {self.shown}: {total - part.size:,} bytes are still to come, but the disk of "
+            raise self._refusal(
+                f"{total - part.size:,} bytes are still to come, but the disk of "
                 f"{part.path.parent} has {free:,} free; free some and run again"
             )
 
@@ -239,21 +238,20 @@ class Transfer:
             return
         part.restart()
         if archives.is_html(head) or label in ("text/html", "application/xhtml+xml"):
-            raise UserError(
-                f"source.urls: {self.shown}: a web page (HTML) came in place of an archive, perhaps a login page, "
+            raise self._refusal(
+                "a web page (HTML) came in place of an archive, perhaps a login page, "
                 "or a page about the file: look for the address of the file itself, and put a login into ~/.netrc"
             )
         came = f"it begins with {head[:16]!r}" if head else "it is empty"
-        raise UserError(
-            f"source.urls: {self.shown}: what came is no archive ({came}); expected one of "
-            f"{', '.join(archives.SUFFIXES)}"
+        raise self._refusal(
+            f"what came is no archive ({came}); expected one of {', '.join(archives.SUFFIXES)}"
         )
 
     def _check_size(self, part: Partial, size: int) -> None:
         if size > self.max_bytes:
             part.restart()
-            raise UserError(
-                f"source.urls: {self.shown}: larger than source.max_bytes allows ({self.max_bytes:,} bytes)"
+            raise self._refusal(
+                f"larger than source.max_bytes allows ({self.max_bytes:,} bytes)"
                 + "; raise it if you want the file"
             )
 
