@@ -96,8 +96,10 @@ class Batches(keras.utils.PyDataset):
         """End the threads; what they were making is thrown away."""
         with self._lock:
             self._closed = True
+            for batch in self._pending.values():  # not the one that somebody waits for
+                batch.cancel()
             self._pending.clear()
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._threads.shutdown(wait=True)
 
     def __enter__(self) -> Self:
         return self
