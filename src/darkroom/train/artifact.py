@@ -1,9 +1,9 @@
 """The trained model as files that are the same bytes every time: ``model.keras`` and ``model.json``."""
 
 import importlib.metadata
-import io
 import json
 import platform
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,16 @@ def write_model(path: Path, model: Any) -> None:
     Keras puts three things into the file that differ from run to run: the date, the time of a zip member, and memory
     addresses as ids of shared objects. All three are replaced; nothing else is.
     """
-    saved = io.BytesIO()
-    keras.saving.save_model(model, saved)
-    with files.whole(path) as part, zipfile.ZipFile(saved) as source, zipfile.ZipFile(part, "w") as target:
-        for name in source.namelist():
-            target.writestr(zipfile.ZipInfo(name), _REWRITE.get(name, bytes)(source.read(name)))
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / "model.keras"
+        model.save(saved)
+        with (
+            files.whole(path) as part,
+            zipfile.ZipFile(saved) as source,
+            zipfile.ZipFile(part, "w") as target,
+        ):
+            for name in source.namelist():
+                target.writestr(zipfile.ZipInfo(name), _REWRITE.get(name, bytes)(source.read(name)))
 
 
 def in_float32(model: Any) -> Any:

@@ -33,7 +33,9 @@ def start(train: TrainParams) -> None:
     if keras.backend.backend() != train.backend:
         raise RuntimeError(f"Keras runs on {keras.backend.backend()} here already, not on {train.backend}")
     if train.device == "gpu" and not sees_gpu(train.backend):
-        raise UserError(f"params.yaml: train.device: got gpu, but {train.backend} sees none; expected auto or cpu")
+        raise UserError(
+            f"params.yaml: train.device: got gpu, but {train.backend} sees none; expected auto or cpu"
+        )
 
 
 def sees_gpu(backend: str) -> bool:

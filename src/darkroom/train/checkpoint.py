@@ -91,7 +91,9 @@ class Checkpoint:
         if header != _MAGIC + _digest(payload):
             aside = self.path.with_suffix(".damaged")
             self.path.replace(aside)
-            print(f"train: the checkpoint of a killed run is damaged; set aside as {aside.name}, training starts afresh")
+            print(
+                f"train: the checkpoint of a killed run is damaged; set aside as {aside.name}, training starts afresh"
+            )
             return None
         return _unpack(payload)
 

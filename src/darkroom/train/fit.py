@@ -109,7 +109,12 @@ def fit(
                     shuffle=False,
                     validation_data=held_out if len(validation.rows) else None,
                     verbose=0,
-                    callbacks=[Seeds(seed), Averages(), Watch(state, train, save), progress(total, seen, steps)],
+                    callbacks=[
+                        Seeds(seed),
+                        Averages(),
+                        Watch(state, train, save),
+                        progress(total, seen, steps),
+                    ],
                 )
 
 

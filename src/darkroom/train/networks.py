@@ -110,7 +110,9 @@ def lenet(x: Any, model: ModelParams, seeds: Seeds) -> Any:
     """
     height, width = x.shape[1:3]
     if min(height, width) < 16:
-        raise UserError(f"params.yaml: model.network: lenet takes images of 16x16 pixels or more, not {height}x{width}")
+        raise UserError(
+            f"params.yaml: model.network: lenet takes images of 16x16 pixels or more, not {height}x{width}"
+        )
     for number, maps in enumerate((6, 16), 1):
         name = f"conv{number}"
         kernel = seeds.initializer(model.conv_initializer, name)

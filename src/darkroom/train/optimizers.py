@@ -21,12 +21,16 @@ def build(train: TrainParams, rate: float, steps: int) -> Any:
         Of the whole phase: the length of the schedule.
     """
     # A plateau lowers the rate as it goes, so that it has to be a variable of the optimizer.
-    learning_rate = rate if train.schedule == "plateau" else Schedule(train.schedule, rate, steps, train.warmup)
+    learning_rate = (
+        rate if train.schedule == "plateau" else Schedule(train.schedule, rate, steps, train.warmup)
+    )
     options: dict[str, Any] = {"learning_rate": learning_rate, "global_clipnorm": train.clip_norm}
     if train.optimizer == "sgd":
         options["momentum"] = train.momentum
     if train.optimizer in ("adamw", "sgd"):
-        options["weight_decay"] = train.weight_decay or None if train.optimizer == "sgd" else train.weight_decay
+        options["weight_decay"] = (
+            train.weight_decay or None if train.optimizer == "sgd" else train.weight_decay
+        )
     if train.ema is not None:
         options |= {"use_ema": True, "ema_momentum": train.ema}
     kind = KINDS[train.optimizer]

@@ -44,7 +44,9 @@ class Lines(keras.callbacks.Callback):
         now = time.monotonic()
         trained = getattr(self, "_trained", now)
         seconds = (trained if trained > self._begin else now) - self._begin
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items() if name != "learning_rate")
+        figures = "  ".join(
+            f"{name} {value:.4f}" for name, value in (logs or {}).items() if name != "learning_rate"
+        )
         done = epoch + 1 - (self._first or 0)
         left = (now - self._started) / done * (self.epochs - epoch - 1)
         print(
@@ -58,7 +60,9 @@ class Lines(keras.callbacks.Callback):
 class Bar(Lines):
     """:class:`Lines`, and within each epoch a bar that moves."""
 
-    async_safe = True  # Keras may hand over figures on another thread: training does not wait for the terminal
+    async_safe = (
+        True  # Keras may hand over figures on another thread: training does not wait for the terminal
+    )
 
     def __init__(self, epochs: int, images: int, stream: TextIO, steps: int) -> None:
         super().__init__(epochs, images, stream)

@@ -69,7 +69,11 @@ def train(
     network, precision = _network(seed, model, train, source, split, head)
     result = artifact.in_float32(network)
     versions = artifact.versions(train.backend)
-    settings = {"seed": seed, **{s.__class__.__name__: s.model_dump() for s in (model, augment, train)}, **versions}
+    settings = {
+        "seed": seed,
+        **{s.__class__.__name__: s.model_dump() for s in (model, augment, train)},
+        **versions,
+    }
     with _kept(settings, images, split, model.weights) as (state, save):
         training, held_out = _examples(source, rows, head, train)
         fit(network, source, training, held_out, head, seed, model.freeze, augment, train, state, save)
@@ -210,11 +214,15 @@ def _kept(settings: dict[str, Any], images: Path, split: Path, weights: str | No
     def save(state: checkpoint.State) -> None:
         kept.save(state)
         if "DVC_STAGE" in os.environ and orphan:
-            sys.exit(f"train: dvc is gone; stopped after epoch {state.epoch}, from which the next run goes on")
+            sys.exit(
+                f"train: dvc is gone; stopped after epoch {state.epoch}, from which the next run goes on"
+            )
 
     with kept.alone():
         state = kept.load()
         if state is not None:
-            print(f"train: goes on after epoch {state.epoch}, where a run with the same params, code and data ended")
+            print(
+                f"train: goes on after epoch {state.epoch}, where a run with the same params, code and data ended"
+            )
         yield state or checkpoint.State(), save
         kept.finish()

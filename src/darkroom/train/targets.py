@@ -21,7 +21,9 @@ def resolve_head(head: Literal["auto", "sigmoid", "softmax"], classes: Sequence[
         There is no second class, or one sigmoid unit would have to tell more than two apart.
     """
     if len(classes) < 2:
-        raise UserError(f"data/images: expected two or more classes, got {len(classes)}: {', '.join(classes)}")
+        raise UserError(
+            f"data/images: expected two or more classes, got {len(classes)}: {', '.join(classes)}"
+        )
     if head == "sigmoid" and len(classes) != 2:
         raise UserError(
             f"params.yaml: model.head: got sigmoid, which tells 2 classes apart, for {len(classes)} classes; "

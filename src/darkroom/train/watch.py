@@ -47,7 +47,9 @@ class Averages(keras.callbacks.Callback):
     def _swap(self) -> None:
         optimizer = self.model.optimizer
         if optimizer.use_ema:
-            pairs = zip(self.model.trainable_variables, optimizer._model_variables_moving_average, strict=True)
+            pairs = zip(
+                self.model.trainable_variables, optimizer._model_variables_moving_average, strict=True
+            )
             for variable, average in pairs:
                 value = keras.ops.copy(variable.value)
                 variable.assign(average.value)
