@@ -1,0 +1,249 @@
+"""Every odd file ends as the pixels a Pillow reference gives, or is rejected with the right reason."""
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from darkroom.decode import complaints, pixels
+from darkroom.decode.preparation import Preparation
+from darkroom.decode.rejections import Reason, Rejected
+
+LIMITS = pixels.Limits(max_pixels=100_000_000, min_side=1)
+
+REJECTED = {
+    "Thumbs.db": Reason.NOT_AN_IMAGE,
+    "broken.png": Reason.CORRUPT,
+    "broken_data_stream.png": Reason.CORRUPT,
+    "hopper_bad_exif.jpg": Reason.CORRUPT,  # half of its rows are noise: the scan lost its place, again and again
+    "html_error_page.jpg": Reason.NOT_AN_IMAGE,
+    "png_decompression_dos.png": Reason.TOO_LARGE,
+    "truncated_end_chunk.png": Reason.TRUNCATED,
+    "truncated_half.jpg": Reason.TRUNCATED,
+    "truncated_jpeg.jpg": Reason.TRUNCATED,
+    "zero_byte.jpg": Reason.EMPTY,
+    "zero_width.gif": Reason.CORRUPT,
+}
+
+DECODED = {  # name: width and height once upright
+    "1_trns.png": (64, 64),
+    "200x32_la.png": (200, 32),
+    "Landscape_1.jpg": (1800, 1200),
+    "Landscape_3.jpg": (1800, 1200),
+    "Landscape_6.jpg": (1800, 1200),
+    "Landscape_8.jpg": (1800, 1200),
+    "app13-multiple.jpg": (256, 160),
+    "broken_exif_dpi.jpg": (100, 100),
+    "delay.png": (128, 64),
+    "dispose_bgnd.gif": (100, 100),
+    "flower2.jpg": (300, 225),
+    "gray16.png": (64, 48),
+    "hopper.gif": (128, 128),
+    "hopper.webp": (128, 128),
+    "hopper_16bit_qtables.jpg": (128, 128),
+    "hopper_gray.jpg": (128, 128),
+    "hopper_orientation_3.jpg": (128, 128),
+    "hopper_orientation_6.jpg": (128, 128),
+    "hopper_orientation_8.jpg": (128, 128),
+    "i_trns.png": (64, 64),
+    "iss634.webp": (245, 245),
+    "junk_jpeg_header.jpg": (1024, 768),
+    "p_trns_single.png": (64, 64),
+    "pal1.png": (127, 64),
+    "pal8.png": (127, 64),
+    "parasitized_is_really_jpeg.png": (118, 127),
+    "pil_sample_cmyk.jpg": (100, 100),
+    "rgb_trns.png": (64, 64),
+    "sugarshack.mpo": (640, 480),
+    "tiny.png": (4, 4),
+    "transparent.webp": (200, 150),
+}
+
+
+def reference(data: bytes, mode: str) -> np.ndarray:
+    """Decode by Pillow alone: upright, 16 bits to 8, on white."""
+    image = Image.open(io.BytesIO(data))
+    clear = image.info.get("transparency")
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):
+        wide = np.asarray(image).astype(int)
+        narrow = np.where(wide == clear, 255, wide // 256)
+        return np.asarray(Image.fromarray(narrow.astype(np.uint8)).convert(mode)).astype(int)
+    rgba = image.convert("RGBA")
+    white = Image.new("RGBA", rgba.size, "white")
+    white.alpha_composite(rgba)
+    return np.asarray(white.convert(mode)).astype(int)
+
+
+def test_the_table_names_every_odd_file(real_images: Path) -> None:
+    assert set(REJECTED) | set(DECODED) == {path.name for path in (real_images / "odd").iterdir()}
+    assert len(REJECTED) + len(DECODED) == 42
+
+
+@pytest.mark.parametrize("name", REJECTED)
+def test_an_odd_file_is_rejected_with_its_reason(real_images: Path, name: str) -> None:
+    with pytest.raises(Rejected) as rejection:
+        pixels.decode((real_images / "odd" / name).read_bytes(), "rgb", LIMITS)
+    assert rejection.value.reason is REJECTED[name]
+    assert rejection.value.detail
+    assert "0x7f" not in rejection.value.detail
+
+
+@pytest.mark.parametrize(("color", "mode"), [("grayscale", "L"), ("rgb", "RGB")])
+@pytest.mark.parametrize("name", DECODED)
+def test_an_odd_file_decodes_as_by_pillow(real_images: Path, name: str, color: pixels.Color, mode: str) -> None:
+    data = (real_images / "odd" / name).read_bytes()
+    picture = pixels.decode(data, color, LIMITS)
+    expected = reference(data, mode)
+    assert picture.pixels.dtype == np.uint8
+    assert (picture.width, picture.height) == DECODED[name]
+    assert picture.pixels.shape == expected.shape
+    assert np.abs(picture.pixels - expected).mean() <= 2
+
+
+def encoded(suffix: str, **options: object) -> bytes:
+    """Return a smooth 64x48 colour picture as a file."""
+    rows, columns = np.mgrid[:48, :64]
+    image = np.stack([rows * 5, columns * 3, (rows + columns) * 2], axis=2).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, suffix, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "MPO"])
+@pytest.mark.parametrize(("color", "mode"), [("grayscale", "L"), ("rgb", "RGB")])
+def test_every_supported_format_decodes(kind: str, color: pixels.Color, mode: str) -> None:
+    data = encoded(kind)
+    assert np.abs(pixels.decode(data, color, LIMITS).pixels - reference(data, mode)).mean() <= 2
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"])
+def test_a_file_cut_short_is_never_half_used(kind: str) -> None:
+    data = encoded(kind)
+    for part in (0.3, 0.6, 0.9):
+        with pytest.raises(Rejected) as rejection:
+            pixels.decode(data[: int(len(data) * part)], "rgb", LIMITS)
+        assert rejection.value.reason in (Reason.TRUNCATED, Reason.CORRUPT)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    data = encoded(kind, exif=exif)
+    picture = pixels.decode(data, "grayscale", LIMITS)
+    assert np.abs(picture.pixels - reference(data, "L")).mean() <= 2
+    assert (picture.width, picture.height) == ((64, 48) if orientation < 5 else (48, 64))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"])
+def test_too_many_pixels_are_refused_from_the_header(kind: str) -> None:
+    with pytest.raises(Rejected, match="64 x 48 = 3072 pixels") as rejection:
+        pixels.decode(encoded(kind), "rgb", pixels.Limits(max_pixels=3071, min_side=1))
+    assert rejection.value.reason is Reason.TOO_LARGE
+    assert pixels.decode(encoded(kind), "rgb", pixels.Limits(max_pixels=3072, min_side=1))
+
+
+def test_too_short_a_side_is_refused() -> None:
+    with pytest.raises(Rejected) as rejection:
+        pixels.decode(encoded("JPEG"), "rgb", pixels.Limits(max_pixels=10**6, min_side=49))
+    assert rejection.value.reason is Reason.TOO_SMALL
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", Reason.UNSUPPORTED),
+        (b"8BPS\0\1", Reason.UNSUPPORTED),
+        (b"BM or not BM", Reason.NOT_AN_IMAGE),
+        (b"<?xml version='1.0'?><svg/>", Reason.NOT_AN_IMAGE),
+        (b"\xff\xd8", Reason.CORRUPT),
+    ],
+)
+def test_what_is_no_picture_says_so(data: bytes, reason: Reason) -> None:
+    with pytest.raises(Rejected) as rejection:
+        pixels.decode(data, "rgb", LIMITS)
+    assert rejection.value.reason is reason
+
+
+def test_floating_point_pixels_are_unsupported() -> None:
+    file = io.BytesIO()
+    Image.fromarray(np.ones((8, 8), np.float32)).save(file, "TIFF")
+    with pytest.raises(Rejected) as rejection:
+        pixels.decode(file.getvalue(), "rgb", LIMITS)
+    assert rejection.value.reason is Reason.UNSUPPORTED
+
+
+def photo(quality: int = 90) -> bytes:
+    noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    smooth = cv2.resize(noise, (320, 240), interpolation=cv2.INTER_CUBIC)
+    return cv2.imencode(".jpg", smooth, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def test_bytes_missing_inside_a_scan_are_found(capfd: pytest.CaptureFixture[str]) -> None:
+    data = photo()
+    middle = len(data) // 2
+    with pytest.raises(Rejected) as rejection:
+        pixels.decode(data[:middle] + data[middle + 2000 :], "grayscale", LIMITS)
+    assert rejection.value.reason in (Reason.TRUNCATED, Reason.CORRUPT)
+    assert "JPEG" in rejection.value.detail
+    assert capfd.readouterr().err == ""
+
+
+def test_damage_is_blamed_on_the_right_picture_among_threads() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    good = photo()
+    middle = len(good) // 2
+    bad = good[:middle] + good[middle + 2000 :]
+
+    def usable(data: bytes) -> bool:
+        try:
+            pixels.decode(data, "grayscale", LIMITS)
+        except Rejected:
+            return False
+        return True
+
+    files = [bad if number % 3 == 0 else good for number in range(120)]
+    with complaints.listening(), ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(usable, files)) == [data is good for data in files]
+
+
+def test_what_others_write_to_stderr_is_printed_in_the_end(capfd: pytest.CaptureFixture[str]) -> None:
+    import os
+
+    with complaints.listening():
+        os.write(2, b"a line of somebody else\n")
+        with complaints.stderr() as stream:
+            stream.write("at once\n")
+            stream.flush()
+            assert capfd.readouterr().err == "at once\n"
+    assert capfd.readouterr().err == "a line of somebody else\n"
+
+
+@pytest.mark.parametrize("color", ["grayscale", "rgb"])
+@pytest.mark.parametrize("size", [16, 32, 80, 128])
+def test_reduced_decoding_stays_within_two_grey_levels(real_images: Path, color: pixels.Color, size: int) -> None:
+    photos = [
+        *sorted((real_images / "dogs-vs-cats" / "train").iterdir())[::50],
+        *sorted((real_images / "flower_photos").rglob("*.jpg"))[::60],
+        real_images / "odd" / "Landscape_6.jpg",
+    ]
+
+    def prepared(path: Path, reduced: bool) -> np.ndarray:
+        preparation = Preparation((size, size), color, "squash", "auto", (), reduced, 10**8, 1)
+        return preparation.prepare(path.read_bytes()).pixels.astype(int)
+
+    errors = [np.abs(prepared(path, True) - prepared(path, False)).mean() for path in photos]
+    assert max(errors) > 0  # something was reduced
+    assert np.mean(errors) <= 2
+
+
+def test_reduced_decoding_reports_the_full_size() -> None:
+    picture = pixels.decode(photo(), "grayscale", LIMITS, shrink_to=(32, 32))
+    assert picture.pixels.shape == (120, 160)
+    assert (picture.width, picture.height) == (320, 240)
