@@ -41,6 +41,17 @@ stages:
 
 PARAMS = "seed: 0\nfirst: 0\nmodel:\n  worse: 3\n  classes: [cat, dog]\n"
 
+EXPERIMENTS = {
+    "old-1": "-S seed=1",
+    "old-2": "-S seed=2",
+    "new-1": "-S seed=1 -S model.worse=1",
+    "new-2": "-S seed=2 -S model.worse=1",
+    "new-4": "-S seed=4 -S model.worse=1",
+    "shifted": "-S first=150",
+    "elsewhere": "-S first=5000",
+    "three": "-S model.classes=[cat,dog,eel]",
+}
+
 Table = Callable[..., pd.DataFrame]
 
 
@@ -95,7 +106,7 @@ class Project:
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Return a project whose branch `main` is worse than `better`, with experiments, a remote and odd branches."""
+    """Return a project whose branch `main` is worse than `better`, with experiments and a remote."""
     base = tmp_path_factory.mktemp("compare")
     project = Project(base / "project")
     project.folder.mkdir()
@@ -110,21 +121,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.run("git", "tag", "empty")
     project.run("dvc", "remote", "add", "--default", "--quiet", "store", str(base / "store"))
     project.commit("Run")
-    for branch, old, new in (
-        ("better", "worse: 3", "worse: 1"),
-        ("shifted", "first: 0", "first: 150"),
-        ("elsewhere", "first: 0", "first: 5000"),
-        ("three", "[cat, dog]", "[cat, dog, eel]"),
-    ):
-        project.run("git", "checkout", "--quiet", "-b", branch, "main")
-        project.set(old, new)
-        project.commit(f"Try {branch}")
-        project.run("git", "checkout", "--quiet", "main")
-        project.run("dvc", "checkout", "--quiet")
-    for name, worse in (("old", 3), ("new", 1)):
-        for seed in (1, 2, 4):
-            settings = ("-S", f"seed={seed}", "-S", f"model.worse={worse}")
-            project.run("dvc", "exp", "run", "--quiet", "--name", f"{name}-{seed}", *settings)
-            project.run("git", "checkout", "--quiet", "--", ".")
-            project.run("dvc", "checkout", "--quiet")
+    project.run("git", "checkout", "--quiet", "-b", "better")
+    project.set("worse: 3", "worse: 1")
+    project.commit("Try better")
+    project.run("git", "checkout", "--quiet", "main")
+    for name, settings in EXPERIMENTS.items():
+        project.run("dvc", "exp", "run", "--quiet", "--name", name, *settings.split())
+        project.run("git", "checkout", "--quiet", "--", ".")
+    project.run("dvc", "checkout", "--quiet")
     return project

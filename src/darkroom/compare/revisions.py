@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
+from dvc_data.index import DataIndexDirError
 from ruamel.yaml import YAML
 
 from darkroom import UserError
@@ -21,6 +22,7 @@ PREDICTIONS = "data/predictions/test.csv"
 METRICS = "metrics/evaluate.json"
 PARAMS = "params.yaml"
 LOCK = "dvc.lock"
+IMAGES = "data/images"
 
 
 @dataclass(frozen=True)
@@ -66,19 +68,18 @@ def read(name: str, repo: Path) -> Run:
         predictions = _predictions(name, _text(held, name, PREDICTIONS))
         params = YAML(typ="safe").load(_text(held, name, PARAMS))
         metrics = json.loads(_text(held, name, METRICS))
-        lock = YAML(typ="safe").load(_text(held, name, LOCK)) if held.isfile(LOCK) else None
+        images = _locked(_lock(held), IMAGES)
     except DvcException as error:
         raise UserError(
             f"{name}: {error}; expected a branch, tag, commit or experiment (see `git log --oneline` and"
             f" `dvc exp show`), or {WORKSPACE!r}"
         ) from error
-    return Run(name, predictions, flat(params), flat(metrics), _images(lock))
+    return Run(name, predictions, flat(params), flat(metrics), images)
 
 
 def locked_images(repo: Path) -> str:
     """Return DVC's hash of data/images that the workspace's dvc.lock names; empty where there is none."""
-    path = repo / LOCK
-    return _images(YAML(typ="safe").load(path.read_text(encoding="utf-8"))) if path.is_file() else ""
+    return _locked(_lock(DVCFileSystem(str(repo))), IMAGES)
 
 
 def flat(content: Any, prefix: str = "") -> dict[str, Any]:
@@ -104,14 +105,24 @@ def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
 def _text(held: DVCFileSystem, name: str, path: str) -> str:
     try:
         return str(held.read_text(path, encoding="utf-8"))
-    except FileNotFoundError as error:
-        folder = path.rpartition("/")[0]
-        if folder and held.isdvc(folder):
+    except (FileNotFoundError, DataIndexDirError) as error:
+        if _locked(_lock(held), path.rpartition("/")[0]):
             raise UserError(
                 f"{name}: {path} is neither in DVC's cache nor in its remote; run `dvc fetch` where the remote can"
                 f" be reached, or check {name} out and run `dvc repro`"
             ) from error
         raise UserError(f"{name}: no {path}; run `dvc repro` there and commit what it wrote") from error
+
+
+def _lock(held: DVCFileSystem) -> Any:
+    return YAML(typ="safe").load(held.read_text(LOCK, encoding="utf-8")) if held.isfile(LOCK) else None
+
+
+def _locked(lock: Any, path: str) -> str:
+    """Return the hash of the output ``path`` in the content of dvc.lock; empty where no run wrote it."""
+    stages = lock.get("stages", {}) if isinstance(lock, Mapping) else {}
+    outs = (out for stage in stages.values() for out in stage.get("outs", []))
+    return next((str(out.get("md5", "")) for out in outs if out.get("path") == path), "")
 
 
 def _predictions(name: str, text: str) -> pd.DataFrame:
@@ -121,12 +132,3 @@ def _predictions(name: str, text: str) -> pd.DataFrame:
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise UserError(f"{name}: {PREDICTIONS} is no table: {error}; run `dvc repro` there again") from error
-
-
-def _images(lock: Any) -> str:
-    stages = lock.get("stages", {}) if isinstance(lock, Mapping) else {}
-    for stage in stages.values():
-        for out in stage.get("outs", []):
-            if out.get("path") == "data/images":
-                return str(out.get("md5", ""))
-    return ""
