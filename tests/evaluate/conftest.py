@@ -34,7 +34,7 @@ model = keras.Sequential([
     keras.layers.Dense(units, activation="sigmoid" if units == 1 else "softmax", name="head"),
 ])
 model.compile("adam", "binary_crossentropy" if units == 1 else "sparse_categorical_crossentropy")
-model.fit(images, labels, epochs=20, batch_size=16, verbose=0)
+model.fit(images, labels, epochs=30, batch_size=16, verbose=0)
 model.save(sys.argv[4])
 """
 
@@ -84,7 +84,7 @@ def stripes(kind: int, generator: np.random.Generator, side: int) -> np.ndarray:
     """Return horizontal, vertical or diagonal stripes under noise: uint8, (side, side, 1)."""
     row, column = np.mgrid[:side, :side]
     wave = np.sin((row, column, row + column)[kind] * 1.8 + generator.uniform(0, 6))
-    noisy = 127 + 60 * wave + generator.normal(0, 130, (side, side))
+    noisy = 127 + 60 * wave + generator.normal(0, 90, (side, side))
     return noisy.clip(0, 255).astype(np.uint8)[:, :, None]
 
 
@@ -119,6 +119,7 @@ def build(folder: Path, root: Path, classes: list[str], images: int = 240, side:
         "threads": 2,
         "deterministic": True,
         "precision": "float32",
+        "params": {"train": {"device": "auto"}},
     }
     (models / "model.json").write_text(json.dumps(description))
     (folder / "params.yaml").write_text("evaluate: {batch_size: 16, calibration_bins: 10, attention: 6}\n")

@@ -42,7 +42,7 @@ def test_unlabelled_images_are_predicted_too_and_have_no_label(three_classes):
 def test_one_sigmoid_unit_gives_a_column_for_each_of_two_classes(two_classes):
     table = read(two_classes, "data/predictions/test.csv")
     assert list(table.columns) == ["id", "label", "predicted", "p_across", "p_down"]
-    assert two_classes.metrics()["accuracy"] > 0.75
+    assert two_classes.metrics()["accuracy"] > 0.65
 
 
 @pytest.mark.parametrize("name", ["two_classes", "three_classes"])
@@ -161,3 +161,11 @@ def test_without_a_mistake_there_is_no_map(changed):
     with np.load(changed.folder / "data/predictions/attention.npz") as attention:
         assert attention["maps"].shape == (0, 12, 12)
         assert len(attention["ids"]) == 0
+
+
+def test_a_backend_that_is_not_installed_is_named_with_the_way_out(changed):
+    path = changed.folder / "models/model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"backend": "mindspore"}))
+    done = changed.evaluate()
+    assert done.returncode == 1
+    assert "trained on mindspore, which is not installed" in done.stderr

@@ -1,14 +1,12 @@
 """The trained model, loaded on the backend and threads of its training: pixels in, probabilities out."""
 
-import importlib
-import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from darkroom import UserError, files
+from darkroom.evaluate import backends
 from darkroom.images import Pixels
 
 Probabilities = npt.NDArray[np.float32]
@@ -37,7 +35,7 @@ class Classifier:
     Raises
     ------
     UserError
-        One of the two files is missing.
+        One of the two files is missing, or the backend is not installed.
     """
 
     def __init__(self, models: Path, batch_size: int) -> None:
@@ -48,7 +46,11 @@ class Classifier:
         self.classes: list[str] = self.description["classes"]
         self.shape: tuple[int, int, int] = tuple(self.description["shape"])
         self.batch_size = batch_size
-        self._model = _load(models / "model.keras", self.description)
+        backends.start(self.description)
+        import keras
+
+        # without compile: neither loss nor optimizer is needed, and custom ones could not be found
+        self._model = keras.models.load_model(models / "model.keras", compile=False)
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """Return the probability of each class: float32, (images, classes), rows that sum to 1.
@@ -66,42 +68,3 @@ class Classifier:
         if output.shape[1] == 1:  # one sigmoid unit: the probability of the second class
             output = np.hstack([1 - output, output])
         return output / output.sum(axis=1, keepdims=True)
-
-
-def _load(path: Path, description: dict[str, Any]) -> Any:
-    backend: str = description["backend"]
-    os.environ["KERAS_BACKEND"] = backend
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    prepare = {"tensorflow": _prepare_tensorflow, "torch": _prepare_torch, "jax": _prepare_jax}
-    prepare[backend](description["threads"], description["deterministic"])
-    import keras
-
-    if keras.backend.backend() != backend:
-        raise RuntimeError(
-            f"Keras already runs on {keras.backend.backend()}; {path} was trained on {backend}"
-        )
-    return keras.models.load_model(path, compile=False)
-
-
-def _prepare_tensorflow(threads: int, deterministic: bool) -> None:
-    import tensorflow as tf
-
-    if tf.config.threading.get_intra_op_parallelism_threads() != threads:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-    if deterministic:
-        tf.config.experimental.enable_op_determinism()
-
-
-def _prepare_torch(threads: int, deterministic: bool) -> None:
-    torch = importlib.import_module("torch")  # an extra: absent in most environments
-
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic)
-
-
-def _prepare_jax(threads: int, deterministic: bool) -> None:
-    # JAX has no number of threads: its results do not depend on one.
-    if deterministic:
-        os.environ["XLA_FLAGS"] = (
-            f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true".strip()
-        )

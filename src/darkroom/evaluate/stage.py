@@ -84,7 +84,7 @@ def check_fits(classifier: Classifier, source: Images, models: Path, images: Pat
     described = source.description["classes"]
     for what, has, given in (
         ("classes", classifier.classes, described),
-        ("image size", classifier.shape, source.shape),
+        ("image size", tuple(classifier.shape), tuple(source.shape)),
     ):
         if has != given:
             raise UserError(

@@ -28,7 +28,7 @@ def data(results: Results, chart: Html) -> Html:
     index = results.source.index
     height, width, depth = results.source.shape
     lines: list[tuple[str, Content]] = [
-        ("archives", f"{wording.count(fetched['archives'])}, {wording.size(fetched['bytes'])}"),
+        ("archives", f"{wording.count(fetched['archives'])} ({wording.size(fetched['bytes'])})"),
         ("files", wording.count(decoded["files"])),
         ("used", wording.count(decoded["used"])),
         ("rejected", wording.count(decoded["rejected"])),
