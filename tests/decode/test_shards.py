@@ -1,0 +1,37 @@
+"""Work is parted evenly, by nothing but what is to be done."""
+
+import itertools
+
+import pytest
+
+from darkroom.decode import shards
+
+SMALL = (16, 16, 1)
+
+
+@pytest.mark.parametrize("count", [0, 1, 127, 128, 1000, 1024, 1025, 25_000])
+@pytest.mark.parametrize("most", [1, 7, 1024, 1_000_000])
+def test_shards_cover_all_members_once_evenly(count: int, most: int) -> None:
+    plan = shards.plan(count, SMALL, most)
+    assert [member for shard in plan for member in shard] == list(range(count))
+    sizes = [len(shard) for shard in plan]
+    assert max(sizes) <= most
+    assert max(sizes) - min(sizes) <= 1
+    assert all(one.stop == other.start for one, other in itertools.pairwise(plan))
+
+
+def test_large_images_make_smaller_shards() -> None:
+    shape = (4096, 4096, 3)
+    assert all(len(shard) == 1 for shard in shards.plan(5, shape, 1024))
+    assert (
+        max(len(shard) for shard in shards.plan(10_000, (512, 512, 3), 1024)) * 512 * 512 * 3
+        <= shards.MOST_BYTES
+    )
+
+
+def test_a_thousand_images_keep_several_workers_busy() -> None:
+    assert len(shards.plan(1000, SMALL, 1024)) == 7
+
+
+def test_few_images_are_one_shard() -> None:
+    assert len(shards.plan(100, SMALL, 1024)) == 1

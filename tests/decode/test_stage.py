@@ -1,0 +1,301 @@
+"""The whole stage on real archives: every file accounted for, the same bytes however the work is done."""
+
+import hashlib
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from darkroom import UserError, images
+from darkroom.decode import stage, workfolder
+from darkroom.decode.params import DecodeParams, ImageParams, LabelsParams
+from darkroom.params import Params
+
+SECTIONS = {"labels": LabelsParams, "image": ImageParams, "decode": DecodeParams}
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    Path("data/raw").mkdir(parents=True)
+    Path("data/inbox").mkdir()
+    Path(".dvc").mkdir()
+
+
+def run(root: Path, out: str = "data/images", **changes: Any) -> dict[str, Any]:
+    """Decode data/raw with the project's own params.yaml and some changes to them."""
+    params = Params(root / "params.yaml")
+    sections = []
+    for name, model in SECTIONS.items():
+        section = params.section(name, model)
+        known = {key: value for key, value in changes.items() if key in model.model_fields}
+        sections.append(section.model_copy(update=known))
+    labels, image, decode = sections
+    metrics = stage.decode(labels, image, decode, Path("data/raw"), Path("data/inbox"), Path(out))
+    assert metrics["used"] + metrics["rejected"] + metrics["unlabelled"] == metrics["files"]
+    return metrics
+
+
+def png(seed: int) -> bytes:
+    picture = np.random.default_rng(seed).integers(0, 256, (12, 10), np.uint8)
+    return cv2.imencode(".png", picture)[1].tobytes()
+
+
+def pack(members: dict[str, bytes], name: str = "source.zip") -> None:
+    with zipfile.ZipFile(Path("data/raw") / name, "w") as archive:
+        for path, data in members.items():
+            archive.writestr(path, data)
+
+
+def many(count: int) -> dict[str, bytes]:
+    return {f"{'ab'[number % 2]}/{number:04d}.png": png(number) for number in range(count)}
+
+
+def digest(folder: Path) -> str:
+    content = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            content.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    return content.hexdigest()
+
+
+def test_images_keep_their_order_label_and_pixels(root: Path) -> None:
+    pack(dict(reversed(many(6).items())))
+    metrics = run(root, size=[12, 10])
+    found = images.Images(Path("data/images"))
+    assert metrics == {
+        "files": 6,
+        "used": 6,
+        "rejected": 0,
+        "unlabelled": 0,
+        "classes": 2,
+        "duplicates": 0,
+        "label_conflicts": 0,
+    }
+    assert list(found.index["id"]) == sorted(many(6))
+    assert list(found.index["label"]) == ["a"] * 3 + ["b"] * 3
+    assert found.description["classes"] == ["a", "b"]
+    for row, (_, data) in enumerate(sorted(many(6).items())):
+        expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert np.array_equal(found.take([row])[0, :, :, 0], expected)
+        assert found.index["sha256"][row] == hashlib.sha256(data).hexdigest()
+        assert found.index["bytes"][row] == len(data)
+    assert set(found.index["width"]) == {10}
+    assert set(found.index["height"]) == {12}
+
+
+def test_every_odd_file_is_accounted_for(
+    root: Path, real_images: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pack({f"odd/{path.name}": path.read_bytes() for path in (real_images / "odd").iterdir()})
+    metrics = run(root, size=64, color="rgb")
+    assert (metrics["files"], metrics["used"], metrics["rejected"]) == (42, 31, 11)
+    assert metrics["rejected_truncated"] == 3
+    rejected = pd.read_csv("data/images/rejected.csv")
+    assert list(rejected.columns) == ["id", "reason", "detail"]
+    assert rejected["id"].is_monotonic_increasing
+    assert capfd.readouterr() == ("", "")
+
+
+def test_images_without_a_label_are_kept_apart(root: Path) -> None:
+    pack({"train/cat.0.jpg": png(0), "train/dog.0.jpg": png(1), "test1/1.jpg": png(2), "test1/2.jpg": png(3)})
+    metrics = run(root, kind="filename")
+    assert (metrics["used"], metrics["unlabelled"]) == (2, 2)
+    assert list(images.Images(Path("data/images")).index["label"]) == ["cat", "dog"]
+    apart = images.Images(Path("data/images/unlabelled"))
+    assert list(apart.index["id"]) == ["test1/1.jpg", "test1/2.jpg"]
+    assert apart.description["classes"] == ["cat", "dog"]
+
+
+def test_no_folder_for_unlabelled_images_where_there_are_none(root: Path) -> None:
+    pack(many(2))
+    run(root)
+    assert not Path("data/images/unlabelled").exists()
+
+
+def test_a_finished_run_leaves_no_work_behind(root: Path) -> None:
+    pack(many(2))
+    run(root)
+    assert not list(Path(".dvc/tmp/darkroom/decode").iterdir())
+
+
+def test_a_raised_limit_takes_up_what_was_decoded(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pack({"a/1.png": png(1), "b/2.png": b"broken"})
+    with pytest.raises(UserError):
+        run(root, max_rejected=0.1)
+    run(root, max_rejected=0.5)
+    assert "1 of 1 shards were finished by an earlier run" in capsys.readouterr().out
+
+
+def test_the_same_image_under_two_labels_is_rejected_twice(root: Path) -> None:
+    pack({"a/1.png": png(1), "b/1.png": png(1), "a/2.png": png(2), "b/3.png": png(3), "b/4.png": png(3)})
+    metrics = run(root)
+    assert (metrics["used"], metrics["rejected_duplicate_with_another_label"]) == (3, 2)
+    assert (metrics["label_conflicts"], metrics["duplicates"]) == (2, 1)
+    rejected = pd.read_csv("data/images/rejected.csv")
+    assert list(rejected["detail"]) == ["label a; b/1.png has label b", "label b; a/1.png has label a"]
+    found = images.Images(Path("data/images"))
+    assert list(found.index["id"]) == ["a/2.png", "b/3.png", "b/4.png"]
+    assert np.array_equal(found.take([1]), found.take([2]))
+
+
+def test_the_same_image_under_two_labels_may_be_kept(root: Path) -> None:
+    pack({"a/1.png": png(1), "b/1.png": png(1)})
+    metrics = run(root, label_conflicts="keep")
+    assert (metrics["used"], metrics["rejected"], metrics["label_conflicts"]) == (2, 0, 2)
+
+
+@pytest.mark.parametrize("changes", [{"workers": 1}, {"workers": 5}, {"backend": "loky"}])
+def test_the_bytes_do_not_depend_on_how_the_work_is_spread(root: Path, changes: dict[str, Any]) -> None:
+    pack(many(600) | {"a/broken.png": png(0)[:-30], "c.png": png(0)})
+    first = run(root, "one")
+    assert run(root, "two", **changes) == first
+    assert digest(Path("one")) == digest(Path("two"))
+
+
+def test_npz_and_csv_hold_the_same(root: Path) -> None:
+    pack(many(20) | {"c.png": png(99)})
+    for suffix in ("npz", "csv"):
+        run(root, suffix, format=suffix, color="rgb", shard_images=6)
+    one, other = images.Images(Path("npz")), images.Images(Path("csv"))
+    assert [Path(name).suffix for name in other.description["shards"]] == [".csv"] * 4
+    assert np.array_equal(one.take(range(20)), other.take(range(20)))
+    pd.testing.assert_frame_equal(one.index, other.index)
+    table = pd.read_csv("csv/shard-00000.csv")
+    assert set(table["label"]) <= {"a", "b"}
+
+
+def test_nothing_to_decode_says_why(root: Path) -> None:
+    pack({"a/1.jpg": b"<html>", "a/2.jpg": b"", "b/3.jpg": b"<html>"})
+    with pytest.raises(
+        UserError, match=r"none of 3 files could be used: 2 not an image, 1 empty; .*a/1\.jpg"
+    ):
+        run(root)
+
+
+def test_no_label_at_all_says_so(root: Path) -> None:
+    pack({"1.png": png(1), "2.png": png(2)})
+    with pytest.raises(UserError, match="none of 2 files has a label"):
+        run(root)
+
+
+def test_too_many_rejections_stop_the_run_and_leave_what_was(root: Path) -> None:
+    pack({"a/1.png": png(1), "b/2.png": png(2), "b/3.png": b"broken", "b/4.png": b""})
+    before = run(root, max_rejected=0.5)
+    assert before["rejected"] == 2
+    stood = digest(Path("data/images"))
+    with pytest.raises(
+        UserError, match=r"2 of 4 files are unusable \(1 not an image, 1 empty\).*decode\.max_rejected"
+    ):
+        run(root, max_rejected=0.49)
+    assert digest(Path("data/images")) == stood
+
+
+def test_labels_left_out_on_purpose_do_not_count_as_unusable(root: Path) -> None:
+    pack(many(4) | {f"c/{n}.png": png(100 + n) for n in range(20)})
+    metrics = run(root, skip=["c"], max_rejected=0.0)
+    assert (metrics["used"], metrics["rejected_unlabelled_class_skipped"]) == (4, 20)
+
+
+def test_an_unknown_cluster_says_what_to_install(root: Path) -> None:
+    if importlib.util.find_spec("ray") is not None:
+        pytest.skip("ray is installed")
+    pack(many(2))
+    with pytest.raises(UserError, match=r"decode\.backend: got 'ray', but the package ray is not installed"):
+        run(root, backend="ray")
+
+
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from darkroom.decode import stage
+from darkroom.decode.params import DecodeParams, ImageParams, LabelsParams
+from darkroom.params import Params
+params = Params(Path(sys.argv[1]) / "params.yaml")
+image = params.section("image", ImageParams).model_copy(update={"size": 300, "resize": "fit"})
+decode = params.section("decode", DecodeParams).model_copy(update=json.loads(sys.argv[2]))
+labels = params.section("labels", LabelsParams)
+print(stage.decode(labels, image, decode, Path("data/raw"), Path("data/inbox"), Path("data/images")))
+"""
+
+
+def start(root: Path, **decode: Any) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", PROGRAM, str(root), json.dumps(decode)]
+    environment = {**os.environ, "PYTHONPATH": str(root / "src")}
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_a_killed_run_goes_on_with_the_shards_it_finished(root: Path) -> None:
+    pack(many(400))
+    undisturbed = start(root, workers=1, shard_images=10)
+    undisturbed.communicate()
+    assert undisturbed.returncode == 0
+    expected = digest(Path("data/images"))
+
+    killed = start(root, workers=1, shard_images=10)
+    work = Path(".dvc/tmp/darkroom/decode")
+    while len(list(work.glob("*/shard-*.json"))) < 3 and killed.poll() is None:
+        time.sleep(0.005)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    finished = len(list(work.glob("*/shard-*.json")))
+    assert 3 <= finished < 40
+
+    again = start(root, workers=1, shard_images=10)
+    out, _ = again.communicate()
+    assert again.returncode == 0
+    assert f"{finished} of 40 shards were finished by an earlier run" in out
+    assert digest(Path("data/images")) == expected
+
+
+def test_two_runs_at_once_end_in_the_same_bytes(root: Path) -> None:
+    pack(many(200))
+    runs = [start(root, workers=1, shard_images=10) for _ in range(2)]
+    for one in runs:
+        assert one.communicate(timeout=120)
+        assert one.returncode == 0
+    assert images.Images(Path("data/images")).take(range(200)).shape == (200, 300, 300, 1)
+
+
+def test_work_abandoned_long_ago_is_removed(root: Path) -> None:
+    home = Path(".dvc/tmp/darkroom/decode")
+    (home / "old").mkdir(parents=True)
+    (home / "old.lock").touch()
+    os.utime(home / "old.lock", (0, 0))
+    with workfolder.opened("new") as folder:
+        assert folder.is_dir()
+        assert sorted(path.name for path in home.iterdir()) == ["new", "new.lock"]
+
+
+MEMORY = """
+import resource
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_images(root: Path) -> None:
+    peaks = {}
+    cells = [png(seed) for seed in range(100)]
+    for count in (1_000, 50_000):
+        pack({f"{'ab'[n % 2]}/{n:05d}.png": cells[n % 100] for n in range(count)})
+        command = [sys.executable, "-c", PROGRAM.replace("300", "80") + MEMORY, str(root), "{}"]
+        environment = {**os.environ, "PYTHONPATH": str(root / "src")}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        peaks[count] = int(done.stdout.split()[-1])
+    assert max(peaks.values()) < 500
+    assert peaks[50_000] < peaks[1_000] + 200

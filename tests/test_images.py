@@ -1,0 +1,103 @@
+"""Shards hold what was written, in either format, and are read without being loaded."""
+
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from darkroom import files, images
+
+SHAPE = (5, 4, 3)
+LABELS = ["cat", "NA", 'a "dog", here', "", "007", "ümlaut", "-1"]
+
+
+def pixels(rows: int, shape: tuple[int, int, int] = SHAPE) -> images.Pixels:
+    return np.random.default_rng(0).integers(0, 256, (rows, *shape), np.uint8)
+
+
+def write(folder: Path, suffix: Literal["npz", "csv"], sizes: tuple[int, ...] = (3, 4)) -> images.Pixels:
+    """Write shards of ``sizes`` rows and return all their pixels."""
+    everything = pixels(sum(sizes))
+    names, start = [], 0
+    for number, size in enumerate(sizes):
+        names.append(images.shard_name(number, suffix))
+        stop = start + size
+        images.write_shard(folder / names[-1], everything[start:stop], LABELS[start:stop])
+        start = stop
+    rows = [[f"{n}.png", LABELS[n % 7], "", 9, 8, 99, "0" * 64, "f" * 16] for n in range(len(everything))]
+    files.write_csv(folder / "index.csv", images.INDEX_COLUMNS, rows)
+    images.write_description(folder, SHAPE, sorted(set(LABELS)), names, {"size": [5, 4]})
+    return everything
+
+
+@pytest.mark.parametrize("suffix", ["npz", "csv"])
+def test_images_come_back_as_written(tmp_path: Path, suffix: Literal["npz", "csv"]) -> None:
+    everything = write(tmp_path, suffix)
+    opened = images.Images(tmp_path)
+    assert len(opened) == 7
+    assert opened.shape == SHAPE
+    assert opened.description["preparation"] == {"size": [5, 4]}
+    assert list(opened.index.columns) == list(images.INDEX_COLUMNS)
+    assert list(opened.index["label"]) == LABELS
+    order = [6, 0, 3, 2, 2]
+    assert np.array_equal(opened.take(order), everything[order])
+    assert opened.take([]).shape == (0, *SHAPE)
+    assert np.array_equal(np.concatenate(list(opened.chunks(range(7), 2))), everything)
+
+
+def test_npz_shards_are_mapped_not_loaded(tmp_path: Path) -> None:
+    images.write_shard(tmp_path / "s.npz", pixels(3))
+    assert isinstance(images.read_shard(tmp_path / "s.npz", SHAPE), np.memmap)
+    with np.load(tmp_path / "s.npz") as content:
+        assert np.array_equal(content["images"], pixels(3))
+
+
+@pytest.mark.parametrize("suffix", ["npz", "csv"])
+def test_a_shard_may_be_empty(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"s.{suffix}"
+    images.write_shard(path, pixels(0))
+    assert images.read_shard(path, SHAPE).shape == (0, *SHAPE)
+
+
+def test_csv_is_a_label_and_one_column_a_pixel(tmp_path: Path) -> None:
+    images.write_shard(tmp_path / "s.csv", pixels(7), LABELS)
+    frame = pd.read_csv(tmp_path / "s.csv", dtype={"label": str}, keep_default_na=False)
+    assert list(frame.columns) == ["label", *(f"pixel{n}" for n in range(60))]
+    assert list(frame["label"]) == LABELS
+    assert np.array_equal(frame.drop(columns="label").to_numpy(), pixels(7).reshape(7, -1))
+
+
+@pytest.mark.parametrize("suffix", ["npz", "csv"])
+def test_the_same_pixels_are_the_same_bytes(tmp_path: Path, suffix: str) -> None:
+    for name in ("one", "two"):
+        images.write_shard(tmp_path / f"{name}.{suffix}", pixels(3), LABELS[:3])
+    assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"one.{suffix}", f"two.{suffix}"]
+
+
+def test_rows_and_shards_must_agree(tmp_path: Path) -> None:
+    write(tmp_path, "npz")
+    images.write_shard(tmp_path / images.shard_name(1, "npz"), pixels(3))
+    with pytest.raises(ValueError, match=r"7 rows in index\.csv, 6 images in the shards"):
+        images.Images(tmp_path)
+
+
+def test_a_compressed_shard_is_refused(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "s.npz", images=pixels(2))
+    with pytest.raises(ValueError, match="compressed"):
+        images.read_shard(tmp_path / "s.npz", SHAPE)
+
+
+def test_other_arrays_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "s.npz", images=np.zeros((2, 2), np.float32))
+    with pytest.raises(ValueError, match="expected uint8 images"):
+        images.read_shard(tmp_path / "s.npz", SHAPE)
+
+
+def test_a_damaged_shard_is_no_archive(tmp_path: Path) -> None:
+    (tmp_path / "s.npz").write_bytes(b"damaged")
+    with pytest.raises(zipfile.BadZipFile):
+        images.read_shard(tmp_path / "s.npz", SHAPE)
