@@ -8,7 +8,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from darkroom.decode import names
 from darkroom.decode.places import Found, Listed, Lost, Place, pread
@@ -34,6 +34,12 @@ _KINDS = {
     tarfile.BLKTYPE: "a device",
     tarfile.FIFOTYPE: "a pipe",
 }
+
+
+class _Header(NamedTuple):
+    name: bytes
+    size: int
+    kind: bytes
 
 
 def is_header(block: bytes) -> bool:
@@ -144,19 +150,19 @@ def _members(file: BinaryIO, place: Place, damage: str) -> Iterator[Listed]:
             continue
         data = at + BLOCK
         size = info.size
-        if info.type in _NAMING:
+        if info.kind in _NAMING:
             content = file.read(size) if size <= _LONGEST else b""
-            if info.type == tarfile.GNUTYPE_LONGNAME:
+            if info.kind == tarfile.GNUTYPE_LONGNAME:
                 name = content.split(b"\0")[0]
             else:
                 attributes = _attributes(content)
-        elif info.type not in _ASIDE:
+        elif info.kind not in _ASIDE:
             size = _length(info, attributes)
-            if info.type == tarfile.GNUTYPE_SPARSE:
+            if info.kind == tarfile.GNUTYPE_SPARSE:
                 data += _sparse_map(file, block)
-            elif not info.isreg() and info.type in tarfile.SUPPORTED_TYPES:
+            elif info.kind in _KINDS or info.kind == tarfile.DIRTYPE:
                 size = 0  # links and devices may state one, and have no data
-            if not info.isdir():
+            if info.kind != tarfile.DIRTYPE:
                 yield _file(info, name, attributes, Place(place.path, data, size, size), end)
             name, attributes = b"", {}
         at = data + -(-size // BLOCK) * BLOCK
@@ -166,12 +172,42 @@ def _members(file: BinaryIO, place: Place, damage: str) -> Iterator[Listed]:
         yield Lost("", Reason.TRUNCATED, "the tar ends within a header")
 
 
-def _header(block: bytes) -> tarfile.TarInfo | None:
-    try:
-        info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-    except (tarfile.TarError, ValueError):
+def _header(block: bytes) -> _Header | None:
+    """Return what of a header matters here, None where its checksum is wrong.
+
+    `tarfile.TarInfo.frombuf` gives the same and all the rest, in six times the time.
+    """
+    if len(block) < BLOCK:
         return None
-    return info if info.size >= 0 else None
+    try:
+        checksum, size = _number(block[148:156]), _number(block[124:136])
+    except ValueError:
+        return None
+    counted = block[:148] + b" " * 8 + block[156:]  # the checksum's own field counts as spaces
+    total = sum(counted)
+    if checksum != total and checksum != total - 256 * sum(byte > 127 for byte in counted):
+        return None  # the second form: some old writers took bytes for signed
+    if size < 0:
+        return None
+    kind = block[156:157]
+    name, prefix = _text(block[:100]), _text(block[345:500])
+    if prefix and kind not in tarfile.GNU_TYPES:
+        name = prefix + b"/" + name
+    if kind == tarfile.AREGTYPE and name.endswith(b"/"):
+        kind = tarfile.DIRTYPE  # before 1988
+    return _Header(name, size, kind)
+
+
+def _number(field: bytes) -> int:
+    """Return a number of a header: octal digits, or big-endian where the first bit is set."""
+    if field[0] & 0x80:
+        value = int.from_bytes(field[1:], "big")
+        return value if field[0] == 0x80 else value - 256 ** (len(field) - 1)
+    return int(_text(field).strip() or b"0", 8)
+
+
+def _text(field: bytes) -> bytes:
+    return field.partition(b"\0")[0]
 
 
 def _next_header(file: BinaryIO, at: int, end: int) -> int:
@@ -192,13 +228,13 @@ def _next_header(file: BinaryIO, at: int, end: int) -> int:
 
 
 def _file(
-    info: tarfile.TarInfo, long_name: bytes, attributes: Mapping[bytes, bytes], place: Place, end: int
+    info: _Header, long_name: bytes, attributes: Mapping[bytes, bytes], place: Place, end: int
 ) -> Listed:
     raw = attributes.get(b"GNU.sparse.name") or attributes.get(b"path") or long_name
-    name = names.decoded(raw) if raw else info.name
-    if info.type in _KINDS:
-        return Lost(name, Reason.NOT_A_FILE, _KINDS[info.type])
-    if info.type == tarfile.GNUTYPE_SPARSE or any(key.startswith(b"GNU.sparse.") for key in attributes):
+    name = names.decoded(raw) if raw else names.decoded(info.name)
+    if info.kind in _KINDS:
+        return Lost(name, Reason.NOT_A_FILE, _KINDS[info.kind])
+    if info.kind == tarfile.GNUTYPE_SPARSE or any(key.startswith(b"GNU.sparse.") for key in attributes):
         return Lost(name, Reason.UNSUPPORTED, "a sparse file; pack it again without --sparse")
     if place.offset + place.packed > end:
         return Lost(name, Reason.TRUNCATED, f"{max(end - place.offset, 0)} of {place.bytes} bytes are there")
@@ -220,7 +256,7 @@ def _attributes(content: bytes) -> dict[bytes, bytes]:
     return found
 
 
-def _length(info: tarfile.TarInfo, attributes: Mapping[bytes, bytes]) -> int:
+def _length(info: _Header, attributes: Mapping[bytes, bytes]) -> int:
     stated = attributes.get(b"size", b"")
     return int(stated) if stated.isdigit() and len(stated) < 20 else info.size
 
