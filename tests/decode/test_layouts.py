@@ -104,6 +104,13 @@ def test_labels_are_mapped_merged_and_skipped_as_read(read):
     assert [(row.id, row.reason) for row in refused] == [("junk/4.jpg", Reason.SKIPPED_LABEL)]
 
 
+def test_mapped_and_skipped_labels_that_occur_nowhere_are_told(read, capsys):
+    read(["cat/1.jpg"], map={"cta": "feline"}, skip=["jnuk"])
+    said = capsys.readouterr().err
+    assert "labels.skip: no file has the label 'jnuk'" in said
+    assert "labels.map: no file has the label 'cta'" in said
+
+
 CSV = {"kind": "csv", "file": "labels.csv"}
 
 

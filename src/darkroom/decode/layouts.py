@@ -1,6 +1,7 @@
 """The label and the ready-made split of each file: from its folder, its name, or a table."""
 
 import re
+import sys
 import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -52,15 +53,21 @@ def label_members(
     reader, refused = _reader(members, labels, inbox)
     table = {row.id for row in refused}
     labelled = []
+    seen: set[str | None] = set()
     for number, member in enumerate(members):
         if member.id in table:
             continue
         label, split = reader(number, member.id)
+        seen.add(label)
         if label in labels.skip:
             refused.append(Refused(member.id, Reason.SKIPPED_LABEL, f"labels.skip names {label}"))
         else:
             used = labels.map.get(label, label) if label is not None else None
             labelled.append(Labelled(member, used, split))
+    for key, wanted in (("skip", labels.skip), ("map", list(labels.map))):
+        for label in wanted:
+            if label not in seen:
+                print(f"decode: params.yaml: labels.{key}: no file has the label {label!r}", file=sys.stderr)
     return labelled, sorted(refused)
 
 
