@@ -65,6 +65,11 @@ def test_discordant_images_and_classes_are_listed(table: Table) -> None:
     ]
 
 
+def test_discordant_images_come_from_each_class_in_turn(table: Table) -> None:
+    got = compare(table([False] * 6), table([True, True, True, False, True, True]))
+    assert [row.id[5] for row in got.only_b] == ["0", "1", "2", "5", "4"]
+
+
 def test_only_common_images_with_one_true_label_are_compared(table: Table) -> None:
     a, b = table([True] * 10), table([True] * 10, first=4)
     b.loc[0, ["label", "predicted"]] = "b"

@@ -65,7 +65,7 @@ class Comparison:
     needed : int or None
         Images that would tell a difference of this size, 80 times of 100.
     only_a, only_b : tuple of Discordant
-        What only A and only B gets right, by id.
+        What only A and only B gets right: of each class in turn, by id.
     classes : tuple of ByClass
     """
 
@@ -156,7 +156,12 @@ def accuracy(right: Flags) -> Accuracy:
 
 
 def discordant(pairs: pd.DataFrame) -> tuple[Discordant, ...]:
-    """Return the rows of ``pairs`` as images with what each run says of them."""
+    """Return the rows of ``pairs`` as images with what each run says of them, the classes in turn.
+
+    So the first few, which is what a reader sees of many, are not all of the first class.
+    """
+    turn = pairs.groupby("label_a").cumcount().to_numpy()
+    pairs = pairs.iloc[np.lexsort((pairs["id"], pairs["label_a"], turn))]
     columns = (pairs[name].tolist() for name in ("id", "label_a", "predicted_a", "predicted_b"))
     return tuple(Discordant(*row) for row in zip(*columns, strict=True))
 
