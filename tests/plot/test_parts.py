@@ -50,6 +50,8 @@ def test_figures_are_worded_as_a_reader_expects():
     assert wording.size(999) == "999\u202fbytes"
     assert wording.size(1_500_000) == "1.5\u202fMB"
     assert wording.figure({}, "roc_auc") == wording.DASH
+    assert wording.figure({"roc_auc": 0.99977}, "roc_auc") == "0.99977"
+    assert wording.figure({"roc_auc": 0.92}, "roc_auc") == "0.920"
     assert wording.flat({"a": {"b": None, "c": [True, 1]}}) == [("a.b", "null"), ("a.c", "[true, 1]")]
 
 
@@ -67,7 +69,7 @@ def test_samples_are_of_train_and_of_every_class_in_turn(digits):
 
 
 def test_a_grey_image_has_one_channel_and_a_colour_image_three():
-    assert list(channels(np.zeros((2, 2, 1), np.uint8))) == ["grey, the only channel"]
+    assert list(channels(np.zeros((2, 2, 1), np.uint8))) == ["grey"]
     image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     assert (channels(image)["green"][..., 0] == image[..., 1]).all()
 

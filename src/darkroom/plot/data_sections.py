@@ -28,6 +28,7 @@ def data(results: Results, chart: Html) -> Html:
     index = results.source.index
     height, width, depth = results.source.shape
     lines: list[tuple[str, Content]] = [
+        *([("source", fetched["source"])] if "source" in fetched else []),
         ("archives", f"{wording.count(fetched['archives'])} ({wording.size(fetched['bytes'])})"),
         ("files", wording.count(decoded["files"])),
         ("used", wording.count(decoded["used"])),
@@ -184,6 +185,7 @@ def _checks(results: Results) -> list[tuple[str, Content]]:
         ("images in such groups", split.get("grouped_images")),
         ("largest group", split.get("largest_group")),
         ("test images leaked into train", split.get("leaked_images")),
+        ("near-duplicates under two labels", split.get("near_duplicates_across_labels")),
     )
     return [(name, wording.count(number)) for name, number in known if number is not None]
 

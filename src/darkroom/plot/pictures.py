@@ -10,9 +10,12 @@ from matplotlib.figure import Figure
 
 from darkroom.images import Pixels
 from darkroom.plot.results import Results, Rows
-from darkroom.plot.style import INK, shortened
+from darkroom.plot.style import shortened
 
 Channels = dict[str, Pixels]
+
+GAP = 0.08
+"""Between the pictures of a grid, inches."""
 
 
 def pictures(results: Results, most: int) -> dict[str, Figure]:
@@ -58,7 +61,7 @@ def sample_rows(results: Results, most: int) -> Rows:
 def channels(image: Pixels) -> Channels:
     """Return the image and, where it has colour, each channel as a grey image: uint8, (height, width, 1 or 3)."""
     if image.shape[2] == 1:
-        return {"grey, the only channel": image}
+        return {"grey": image}
     return {"all channels": image} | {
         name: image[..., number : number + 1] for number, name in enumerate(("red", "green", "blue"))
     }
@@ -95,23 +98,23 @@ def grid(images: Sequence[Pixels], captions: Sequence[str], columns: int | None 
     cell = 1.15  # inches
     tall = cell * min(2.0, max(0.5, height / width))
     text = 0.17 * max(caption.count("\n") + bool(caption) for caption in captions) + 0.08
-    figure = Figure(figsize=(columns * (cell + 0.08), lines * (tall + text)))
+    wide, high = columns * (cell + GAP) - GAP, lines * (tall + text)
+    figure = Figure(figsize=(wide, high))
     figure.set_layout_engine("none")
-    pixels_high = max(1, round(150 * tall))
-    across, down = 1 / columns, 1 / lines
+    # One pair of axes for all, measured in inches: one a picture would take ten times as long.
+    axes = figure.add_axes((0, 0, 1, 1))
     for number, (image, caption) in enumerate(zip(images, captions, strict=True)):
         line, column = divmod(number, columns)
-        top = 1 - line * down
-        share = tall / (tall + text)
-        axes = figure.add_axes(
-            (column * across + 0.02 * across, top - down * share, 0.96 * across, down * share)
+        left, top = column * (cell + GAP), line * (tall + text)
+        axes.imshow(
+            _fitted(coloured(image), round(150 * tall)),
+            interpolation="nearest",
+            aspect="auto",
+            extent=(left, left + cell, top + tall, top),
         )
-        axes.imshow(_fitted(coloured(image), pixels_high), interpolation="nearest", aspect="auto")
-        axes.set_axis_off()
-        figure.text(
-            (column + 0.5) * across, top - down * share - 0.02 / figure.get_figheight(), caption,
-            ha="center", va="top", fontsize=7.5, color=INK,
-        )  # fmt: skip
+        axes.text(left + cell / 2, top + tall + 0.03, caption, ha="center", va="top", fontsize=7.5)
+    axes.set(xlim=(0, wide), ylim=(high, 0))
+    axes.set_axis_off()
     return figure
 
 

@@ -33,6 +33,7 @@ def plot(
     with style.drawing():
         for name, figure in charts(results).items():
             style.write_png(figure, folder / f"{name}.png", plot.dpi)
+            figure.set_layout_engine("none")  # laid out once is enough: the second time costs as much
             inline[name] = Html(style.svg(figure, name))
         for name, figure in pictures(results, plot.samples).items():
             style.write_png(figure, folder / f"{name}.png", plot.dpi)

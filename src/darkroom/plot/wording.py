@@ -44,7 +44,10 @@ def figure(scores: Mapping[str, Any], name: str, shares: bool = False) -> str:
     """Return a figure by name, a dash where these images leave it undefined."""
     if name not in scores or scores[name] is None:
         return DASH
-    return percent(scores[name]) if shares else f"{scores[name]:.3f}"
+    if shares:
+        return percent(scores[name])
+    written = f"{scores[name]:.3f}"
+    return f"{scores[name]:.5f}" if written == "1.000" and scores[name] < 1 else written  # not quite perfect
 
 
 def flat(content: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
