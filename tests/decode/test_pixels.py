@@ -94,7 +94,9 @@ def test_an_odd_file_is_rejected_with_its_reason(real_images: Path, name: str) -
 
 @pytest.mark.parametrize(("color", "mode"), [("grayscale", "L"), ("rgb", "RGB")])
 @pytest.mark.parametrize("name", DECODED)
-def test_an_odd_file_decodes_as_by_pillow(real_images: Path, name: str, color: pixels.Color, mode: str) -> None:
+def test_an_odd_file_decodes_as_by_pillow(
+    real_images: Path, name: str, color: pixels.Color, mode: str
+) -> None:
     data = (real_images / "odd" / name).read_bytes()
     picture = pixels.decode(data, color, LIMITS)
     expected = reference(data, mode)
@@ -146,6 +148,14 @@ def test_too_many_pixels_are_refused_from_the_header(kind: str) -> None:
         pixels.decode(encoded(kind), "rgb", pixels.Limits(max_pixels=3071, min_side=1))
     assert rejection.value.reason is Reason.TOO_LARGE
     assert pixels.decode(encoded(kind), "rgb", pixels.Limits(max_pixels=3072, min_side=1))
+
+
+def test_a_frame_beyond_the_header_is_refused_before_it_is_made() -> None:
+    frame = b",\0\0\0\0\xff\xff\xff\xff\0\x02\0\0;"
+    data = b"GIF89a\x01\0\x01\0\xf0\0\0" + bytes(6) + frame
+    with pytest.raises(Rejected) as rejection:
+        pixels.decode(data, "rgb", LIMITS)
+    assert rejection.value.reason is Reason.TOO_LARGE
 
 
 def test_too_short_a_side_is_refused() -> None:
@@ -227,7 +237,9 @@ def test_what_others_write_to_stderr_is_printed_in_the_end(capfd: pytest.Capture
 
 @pytest.mark.parametrize("color", ["grayscale", "rgb"])
 @pytest.mark.parametrize("size", [16, 32, 80, 128])
-def test_reduced_decoding_stays_within_two_grey_levels(real_images: Path, color: pixels.Color, size: int) -> None:
+def test_reduced_decoding_stays_within_two_grey_levels(
+    real_images: Path, color: pixels.Color, size: int
+) -> None:
     photos = [
         *sorted((real_images / "dogs-vs-cats" / "train").iterdir())[::50],
         *sorted((real_images / "flower_photos").rglob("*.jpg"))[::60],

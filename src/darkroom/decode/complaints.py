@@ -24,6 +24,7 @@ class _Ear:
         self.lock = threading.Lock()
         self.listeners = 0
         self.heard: IO[bytes] | None = None
+        self.known: set[bytes] = set()  # lines that came from a decoder for certain
         self.stderr = -1
         self.quiet: warnings.catch_warnings | None = None
         self.turn = threading.Condition(threading.Lock())
@@ -51,10 +52,11 @@ class _Ear:
         os.close(self.stderr)
         self.heard.seek(0)
         for line in self.heard:
-            if not line.startswith(_DECODERS):
+            if line not in self.known and not line.startswith(_DECODERS):
                 os.write(2, line)  # somebody else's: it was only delayed
         self.heard.close()
         self.heard = None
+        self.known = set()
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
@@ -86,17 +88,7 @@ class _Ear:
 _EAR = _Ear()
 
 _DAMAGE = (b"Corrupt JPEG data", b"Premature end of JPEG file", b"Inconsistent progression sequence")
-_DECODERS = (
-    *_DAMAGE,
-    b"Warning: unknown JFIF",
-    b"Invalid SOS parameters",
-    b"Unsupported JPEG",
-    b"Invalid JPEG",
-    b"libpng ",
-    b"TIFF",
-    b"[ WARN:",
-    b"[ERROR:",
-)
+_DECODERS = (*_DAMAGE, b"Warning: unknown JFIF", b"Invalid SOS parameters")
 
 
 @contextlib.contextmanager
@@ -135,7 +127,10 @@ def decoded(decode: Callable[[], T]) -> tuple[T, str]:
         result = decode()
         assert _EAR.heard is not None
         said = os.pread(_EAR.heard.fileno(), _EAR.size() - before, before)
-    damage = [line for line in said.splitlines() if line.startswith(_DAMAGE)]
+    lines = said.splitlines(keepends=True)
+    with _EAR.turn:
+        _EAR.known.update(lines)
+    damage = [line.rstrip() for line in lines if line.startswith(_DAMAGE)]
     return result, damage[0].decode("ascii", "replace") if damage else ""
 
 

@@ -8,14 +8,15 @@ from typing import Literal
 import numpy as np
 
 from darkroom import files, images
-from darkroom.decode import layouts, shards
+from darkroom.decode import shards
+from darkroom.decode.layouts import Labelled
 from darkroom.decode.preparation import Preparation
 
 
 def write(
     out: Path,
     finished: Sequence[shards.Shard],
-    known: Mapping[str, layouts.Labelled],
+    known: Mapping[str, Labelled],
     used: set[str],
     classes: Sequence[str],
     preparation: Preparation,
@@ -47,6 +48,6 @@ def write(
             images.write_description(folder, preparation.shape, classes, names, preparation.to_json())
 
 
-def _columns(row: shards.Row, known: Mapping[str, layouts.Labelled]) -> list[object]:
+def _columns(row: shards.Row, known: Mapping[str, Labelled]) -> list[object]:
     one = known[row.id]
     return [row.id, one.label or "", one.split, row.width, row.height, row.bytes, row.sha256, row.phash]

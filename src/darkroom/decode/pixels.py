@@ -20,10 +20,6 @@ from darkroom.decode.rejections import Reason, Rejected
 Color = Literal["grayscale", "rgb"]
 Array = npt.NDArray[np.uint8]
 
-# Pictures with more pixels than `max_pixels` are refused before decoding; Pillow's own limit would refuse others
-# besides.
-Image.MAX_IMAGE_PIXELS = None
-
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 _REDUCED = {
@@ -143,16 +139,26 @@ def _factor(header: formats.JpegHeader, shrink_to: tuple[int, int] | None) -> in
 
 
 def _decode_by_pillow(data: bytes, kinds: tuple[str, ...], color: Color, limits: Limits) -> Picture:
-    try:
-        with Image.open(io.BytesIO(data), formats=kinds) as image:
-            limits.check(*image.size)
-            image.load()
-            pixels = _upright(image, _to_array(image, color))
-    except (Rejected, MemoryError):
-        raise
-    except Exception as error:
-        # What a damaged file makes a decoder raise has no bounds: struct.error, KeyError, SyntaxError, and more.
-        raise _rejection(error) from error
+    # Pillow's own limit, raised or lowered to ours, guards frames that are larger than the header says.
+    Image.MAX_IMAGE_PIXELS = limits.max_pixels
+
+    def attempt() -> Array | Rejected:
+        try:
+            with Image.open(io.BytesIO(data), formats=kinds) as image:
+                limits.check(*image.size)
+                image.load()
+                return _upright(image, _to_array(image, color))
+        except Rejected as rejection:
+            return rejection
+        except MemoryError:
+            raise
+        except Exception as error:
+            # What a damaged file makes a decoder raise has no bounds: struct.error, KeyError, SyntaxError, and more.
+            return _rejection(error)
+
+    pixels, _ = complaints.decoded(attempt)
+    if isinstance(pixels, Rejected):
+        raise pixels
     return Picture(pixels, pixels.shape[1], pixels.shape[0])
 
 
@@ -164,7 +170,7 @@ def _rejection(error: Exception) -> Rejected:
     lower = words.lower()
     if "truncated" in lower or "too short" in lower or isinstance(error, EOFError):
         return Rejected(Reason.TRUNCATED, words)
-    if "too large" in lower:
+    if "too large" in lower or isinstance(error, Image.DecompressionBombError):
         return Rejected(Reason.TOO_LARGE, words)
     if "not supported" in lower or "unsupported" in lower or isinstance(error, NotImplementedError):
         return Rejected(Reason.UNSUPPORTED, words)
