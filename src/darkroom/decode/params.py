@@ -52,7 +52,7 @@ class LabelsParams(Section):
 
 
 class ImageParams(Section):
-    """What every picture is turned into; see docs/pixels.md."""
+    """What every picture is turned into; see docs/decoding.md."""
 
     size: Side | Annotated[list[Side], Field(min_length=2, max_length=2)]
     color: Literal["grayscale", "rgb"]
