@@ -15,6 +15,8 @@ import pytest
 from darkroom import UserError, files, images
 from darkroom.compare import command, report
 
+pytestmark = pytest.mark.slow  # a dozen real dvc commands make the repository
+
 
 def snapshot(folder: Path) -> dict[str, bytes]:
     """Return every file outside .git and .dvc, where DVC keeps locks and its cache."""

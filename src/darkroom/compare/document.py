@@ -88,7 +88,7 @@ def accuracies(result: Comparison) -> Table:
     rows.append(("B - A", difference, f"{wording.probability(result.p)} (McNemar, exact)"))
     counts = f"only A right: {len(result.only_a):,}", f"only B right: {len(result.only_b):,}"
     rows.append(("images that differ", *counts))
-    return Table("Accuracy", ("", "value (95 % interval)", ""), tuple(rows))
+    return Table("Accuracy", ("run", "value (95 % interval)", "images, p"), tuple(rows))
 
 
 def by_class(result: Comparison) -> Table:
@@ -102,7 +102,7 @@ def by_class(result: Comparison) -> Table:
             wording.points(row.b - row.a, sign=True),
             str(row.only_a),
             str(row.only_b),
-            f"{row.p:.3f}",
+            wording.probability(row.p).removeprefix("p ").removeprefix("= "),
         )
         for row in result.classes
     )
@@ -125,7 +125,7 @@ def runs(result: Replicates) -> Table:
             f"{a.mean:.4f} ± {a.sd:.4f} ({a.low:.4f} to {a.high:.4f})",
             f"{b.mean:.4f} ± {b.sd:.4f} ({b.low:.4f} to {b.high:.4f})",
             f"{difference.mean:+.4f} ({difference.low:+.4f} to {difference.high:+.4f})",
-            f"{difference.p:.3f}",
+            wording.probability(difference.p).removeprefix("p ").removeprefix("= "),
         )
         for name, a, b, difference in result.metrics
         if name in SHOWN_METRICS
