@@ -178,7 +178,7 @@ def _pack(state: State) -> bytes:
     scalars = {name: value for name, value in vars(state).items() if name not in _ARRAYS}
     arrays = {f"{name}/{n}": array for name in _ARRAYS for n, array in enumerate(getattr(state, name))}
     buffer = io.BytesIO()
-    np.savez(buffer, state=np.array(json.dumps(scalars)), **arrays)  # type: ignore[arg-type]
+    np.savez(buffer, state=np.array(json.dumps(scalars)), **arrays)
     return buffer.getvalue()
 
 

@@ -55,7 +55,7 @@ def averaged(kind: type) -> type:
     ExponentialMovingAverage, the decay at step t is therefore at most (1 + t) / (10 + t).
     """
 
-    class Averaged(kind):  # type: ignore[valid-type,misc]
+    class Averaged(kind):
         @property
         def ema_momentum(self) -> Any:
             step = ops.cast(self.iterations, "float32")

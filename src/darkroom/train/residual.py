@@ -12,9 +12,10 @@ def stages(x: Any, widths: list[list[int]], initializer: Callable[[str], Any]) -
     """Return the maps of a residual network: a 3x3 stem, then one stage a list in ``widths``, one block a width.
 
     A block is two 3x3 convolutions with batch normalization around a shortcut (He et al., "Deep residual learning for
-    image recognition", 2016). The first block of each stage halves the maps. Where size or width change, the shortcut is
-    an average pool and a 1x1 convolution, so that no pixel is skipped, and the last normalization of each block starts at
-    zero, so that it starts as its shortcut (both: He et al., "Bag of tricks for image classification", 2019).
+    image recognition", 2016). The first block of each stage halves the maps. Where size or width change, the
+    shortcut is an average pool and a 1x1 convolution, so that no pixel is skipped, and the last normalization of
+    each block starts at zero, so that it starts as its shortcut (both: He et al., "Bag of tricks for image
+    classification", 2019).
 
     Parameters
     ----------

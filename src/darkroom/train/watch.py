@@ -1,4 +1,4 @@
-"""What happens around the epochs of a fit: seeds set, weights averaged, the best kept, the rate cut, the state saved."""
+"""What happens around the epochs of a fit: seeds set, the best weights kept, the rate cut, the state saved."""
 
 import hashlib
 from collections.abc import Callable
