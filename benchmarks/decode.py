@@ -116,9 +116,10 @@ def csv_way(folder: Path, out: Path) -> None:
 def peak_memory(raw: Path, out: Path) -> int:
     """Return the peak memory of the stage in a process of its own, MB."""
     program = (
-        "import resource, sys; sys.path[:0] = sys.argv[3:]; from pathlib import Path; from decode import stage; "
+        "import sys; sys.path[:0] = sys.argv[3:]; from pathlib import Path; from decode import stage; "
         "stage(Path(sys.argv[1]), Path(sys.argv[2]), 'npz', False); "
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+        "status = dict(line.split(':', 1) for line in open('/proc/self/status')); "
+        "print(int(status['VmHWM'].split()[0]) // 1024)"  # ru_maxrss would count the parent of a process, too
     )
     command = [
         sys.executable,
