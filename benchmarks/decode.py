@@ -32,6 +32,7 @@ from darkroom.decode.stage import decode
 from darkroom.params import Params
 
 ROOT = Path(__file__).resolve().parents[1]
+PARAMS = Params(ROOT / "params.yaml")
 SIDE = 80
 IMREAD = {"full": cv2.IMREAD_GRAYSCALE, "reduced": cv2.IMREAD_REDUCED_GRAYSCALE_2}
 
@@ -68,11 +69,10 @@ def bare(files: list[bytes], flag: int, interpolation: int) -> None:
 
 def stage(raw: Path, out: Path, suffix: str, reduced: bool) -> None:
     """Run the decode stage, archive to shards."""
-    params = Params(ROOT / "params.yaml")
     decode(
-        params.section("labels", LabelsParams).model_copy(update={"kind": "filename"}),
-        params.section("image", ImageParams).model_copy(update={"size": SIDE}),
-        params.section("decode", DecodeParams).model_copy(
+        PARAMS.section("labels", LabelsParams).model_copy(update={"kind": "filename"}),
+        PARAMS.section("image", ImageParams).model_copy(update={"size": SIDE}),
+        PARAMS.section("decode", DecodeParams).model_copy(
             update={"format": suffix, "reduced": reduced, "workers": 2}
         ),
         raw,
