@@ -1,6 +1,7 @@
 """Ready-made networks of keras.applications, with random weights or trained ones."""
 
 import inspect
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -126,9 +127,13 @@ def _trained(builder: Any, model: ModelParams, size: tuple[int, int]) -> Any:
         network = builder(include_top=False, weights=None, input_shape=(*size, 3))
         if source == "imagenet":
             return builder(include_top=False, weights="imagenet", input_shape=(*size, 3))
-        network.load_weights(source)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "error", UserWarning
+            )  # Keras only warns of layers that the file leaves random
+            network.load_weights(source)
         return network
-    except (ValueError, OSError, KeyError) as error:
+    except (ValueError, OSError, KeyError, UserWarning) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(
             f"params.yaml: model.weights: {source} does not fit {model.application}: {reason}"

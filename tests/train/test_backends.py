@@ -1,0 +1,59 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+TRAIN = """
+import json, sys
+from pathlib import Path
+from darkroom.train.params import AugmentParams, ModelParams, TrainParams
+from darkroom.train.stage import train
+sections, images, split, out = json.loads(sys.argv[1]), *map(Path, sys.argv[2:])
+model, augment, params = (m.model_validate(sections[n]) for n, m in
+    (("model", ModelParams), ("augment", AugmentParams), ("train", TrainParams)))
+train(0, model, augment, params, images, split, out, out / "history.csv")
+"""
+
+PREDICT = """
+import sys, keras, numpy as np
+from darkroom.images import Images
+from pathlib import Path
+images = Images(Path(sys.argv[2]))
+model = keras.models.load_model(sys.argv[1], compile=False)
+np.save(sys.argv[3], model.predict(images.take(range(len(images))), verbose=0))
+"""
+
+
+def run(script, *arguments, backend):
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        env=os.environ | {"KERAS_BACKEND": backend},
+        cwd=arguments[-1].parent,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("network", ["cnn", "resnet"])
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_a_model_trained_on_one_backend_predicts_the_same_on_another(
+    tmp_path, sections, data, backend, network
+):
+    pytest.importorskip(backend, reason=f"{backend} is not installed")
+    params = sections(
+        model={"network": network, "blocks": [[4], [8]], "dense": [8], "batch_norm": True},
+        train={"backend": backend, "epochs": 2, "batch_size": 16},
+    )
+    content = {name: getattr(params, name).model_dump() for name in ("model", "augment", "train")}
+    images, split = data(3)
+    run(TRAIN, json.dumps(content), images, split, tmp_path / "models", backend=backend)
+    for name in (backend, "tensorflow"):
+        run(PREDICT, tmp_path / "models" / "model.keras", images, tmp_path / f"{name}.npy", backend=name)
+    np.testing.assert_allclose(
+        np.load(tmp_path / f"{backend}.npy"), np.load(tmp_path / "tensorflow.npy"), atol=1e-4
+    )
