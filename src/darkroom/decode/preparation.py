@@ -90,5 +90,7 @@ class Preparation:
 
 
 def _thumbnail(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    small = resizing.squash(picture, (hashes.SIDE, hashes.SIDE))
+    # Shrinking by less than three, linear interpolation skips hardly a pixel, and takes an eighth of the time.
+    interpolation = "linear" if max(picture.shape[:2]) < 3 * hashes.SIDE else "auto"
+    small = resizing.squash(picture, (hashes.SIDE, hashes.SIDE), interpolation)
     return small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)  # type: ignore[return-value]
