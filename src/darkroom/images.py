@@ -12,6 +12,7 @@ NPZ shards are memory-mapped, so that reading one image touches one image's byte
 
 import csv
 import io
+import mmap
 import struct
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -90,6 +91,14 @@ class Images:
         rows = np.asarray(rows, dtype=np.int64)
         for start in range(0, len(rows), size):
             yield self.take(rows[start : start + size])
+            self._forget()
+
+    def _forget(self) -> None:
+        """Give back the memory of pages read so far: the system counts them as ours until it needs them."""
+        for shard in self._shards:
+            mapping = getattr(shard, "_mmap", None)
+            if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
+                mapping.madvise(mmap.MADV_DONTNEED)
 
 
 def write_shard(path: Path, pixels: Pixels, labels: Sequence[str] | None = None) -> None:

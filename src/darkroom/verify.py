@@ -66,7 +66,7 @@ def _run(folder: Path, settings: Mapping[str, str]) -> Any:
     """Run everything in a fresh clone, whose DVC cache is empty, and return its dvc.lock."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        [*DVC, "repro"], cwd=folder, env=os.environ | {"PATH": path} | settings, check=False
+        [*DVC, "repro"], cwd=folder, env=os.environ | {"PATH": path, **settings}, check=False
     )
     if done.returncode:
         raise UserError(

@@ -70,7 +70,7 @@ def test_missing_params_file_is_told(finished):
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({}, ["source.path", "empty"]),
+        ({}, ["source.path", "no files"]),
         ({"cat/a.txt": b"no image", "dog/b.txt": b"none either"}, ["not an image"]),
     ],
 )

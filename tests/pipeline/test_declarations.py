@@ -33,7 +33,12 @@ def stale(folder: Path) -> set[str]:
     """Return the stages whose own dependencies changed, as `dvc status` sees it."""
     with Repo(str(folder)) as repo:
         status = repo.status()
-    return {name for name, changes in status.items() if any("changed deps" in change for change in changes)}
+    # Seen from another folder, DVC puts the path of dvc.yaml before the stage's name.
+    return {
+        name.rsplit(":")[-1]
+        for name, changes in status.items()
+        if any("changed deps" in change for change in changes)
+    }
 
 
 def sections_read(root: Path, stage: str) -> set[str]:
@@ -114,15 +119,15 @@ def test_every_parameter_is_used_by_the_room_that_reads_its_section(root):
     unused = []
     for stage in pipeline_stages(root):
         code = "\n".join(
-            path.read_text()
-            for path in modules_imported(root, stage)
-            if path.parent.name == stage and path.name != "params.py"
+            path.read_text() for path in modules_imported(root, stage) if path.parent.name == stage
         )
         params = YAML(typ="safe").load((root / "params.yaml").read_text())
         for section in sections_read(root, stage):
             if isinstance(params[section], dict):
                 unused += [
-                    f"{section}.{key}" for key in params[section] if not re.search(rf"\.{key}\b", code)
+                    f"{section}.{key}"
+                    for key in params[section]
+                    if not re.search(rf'\.{key}\b|"{key}"', code)
                 ]
     assert unused == []
 

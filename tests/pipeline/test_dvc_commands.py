@@ -35,7 +35,9 @@ def test_metrics_show_gives_flat_numbers(finished):
 def test_params_diff_names_the_changed_leaf(finished):
     finished.change({"train.learning_rate": 0.01})
     diff = json.loads(finished.dvc("params", "diff", "--json").stdout)
-    assert diff == {"params.yaml": {"train.learning_rate": {"old": 0.001, "new": 0.01}}}
+    assert diff == {
+        "params.yaml": {"train.learning_rate": {"old": 0.001, "new": 0.01, "diff": pytest.approx(0.009)}}
+    }
 
 
 def test_plots_show_renders_every_declared_plot(finished):

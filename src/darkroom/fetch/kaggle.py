@@ -132,8 +132,8 @@ def _client(wanted: Wanted, max_bytes: int, patience: Patience) -> Any:
     """Return the official client, logged in."""
     # Importing it tries to log in, and takes a second: only who fetches from Kaggle waits for it.
     from kaggle.api.kaggle_api_extended import KaggleApi
-    from kagglesdk.kaggle_client import KaggleClient  # type: ignore[import-untyped]
-    from kagglesdk.kaggle_env import (  # type: ignore[import-untyped]
+    from kagglesdk.kaggle_client import KaggleClient
+    from kagglesdk.kaggle_env import (
         get_access_token_from_env,
         get_env,
     )
@@ -184,7 +184,7 @@ class _Impatient(HTTPAdapter):
         super().__init__()
         self._wait = (patience.connect, patience.read)
 
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         options["timeout"] = options.get("timeout") or self._wait
         return super().send(request, **options)
 
