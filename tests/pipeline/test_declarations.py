@@ -156,5 +156,5 @@ def test_rooms_never_import_each_other(root):
 
 def test_no_stage_door_is_longer_than_forty_lines(root):
     assert {
-        p.name: n for p in (root / "stages").glob("*.py") if (n := len(p.read_text().splitlines())) > 41
+        p.name: n for p in (root / "stages").glob("[a-z]*.py") if (n := len(p.read_text().splitlines())) > 41
     } == {}

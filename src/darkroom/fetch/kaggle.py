@@ -184,9 +184,10 @@ class _Impatient(HTTPAdapter):
         super().__init__()
         self._wait = (patience.connect, patience.read)
 
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        options["timeout"] = options.get("timeout") or self._wait
-        return super().send(request, **options)
+    def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
+        if len(arguments) < 2:  # (stream, timeout, …): nobody gave a timeout by position
+            options["timeout"] = options.get("timeout") or self._wait
+        return super().send(request, *arguments, **options)
 
 
 def _archive(wanted: Wanted, max_bytes: int, place: Path) -> Path:
