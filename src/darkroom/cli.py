@@ -82,6 +82,30 @@ def recipe_use(
     typer.echo(f"params.yaml is now {name}; `dvc repro` runs it")
 
 
+@command(app, "compare")
+def compare_command(
+    a: Annotated[
+        str, typer.Argument(help="A revision, an experiment or `workspace`; several by commas.")
+    ] = "HEAD",
+    b: Annotated[str, typer.Argument(help="The same, to compare A with.")] = "workspace",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_md: Annotated[bool, typer.Option("--md", help="Print Markdown, as for a pull request.")] = False,
+    as_html: Annotated[
+        bool, typer.Option("--html", help="Print a page that shows the images in dispute.")
+    ] = False,
+) -> None:
+    """Say whether B is better than A on the images both were tested on, or whether that cannot be told."""
+    from darkroom.compare import command as comparison
+
+    chosen: list[comparison.Form] = []
+    chosen += ["json"] if as_json else []
+    chosen += ["md"] if as_md else []
+    chosen += ["html"] if as_html else []
+    if len(chosen) > 1:
+        raise UserError(f"--{chosen[0]} and --{chosen[1]}: choose one of --json, --md and --html")
+    typer.echo(comparison.run(a, b, chosen[0] if chosen else "text", Path()), nl=False)
+
+
 @command(app, "verify")
 def verify_command(
     recipe: Annotated[

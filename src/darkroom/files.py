@@ -34,20 +34,36 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def locked(path: Path, waiting: str) -> Iterator[None]:
-    """Hold a lock on the file ``path`` while the block runs; say ``waiting`` where another process holds it first.
+def locked(path: Path, waiting: str | None = None) -> Iterator[None]:
+    """Hold a lock on the file ``path`` while the block runs, made for it and empty.
 
-    The lock is the kernel's and goes with the process, however that ends; the empty file stays, since removing it
-    would let two processes each lock a file of that name.
+    The lock is the kernel's and goes with the process, however that ends. Who holds it may remove the file.
+
+    Parameters
+    ----------
+    path : Path
+    waiting : str, optional
+        What to say on stderr where another process holds the lock, which is then waited for.
+
+    Raises
+    ------
+    BlockingIOError
+        Another process holds the lock, and ``waiting`` is not given.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(waiting, file=sys.stderr, flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    while True:
+        with path.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if waiting is None:
+                    raise
+                print(waiting, file=sys.stderr, flush=True)
+                fcntl.flock(file, fcntl.LOCK_EX)
+            # The holder before us may have removed the file: a lock on one without a name keeps nobody out.
+            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                yield
+                return
 
 
 def _umask() -> int:

@@ -69,7 +69,10 @@ def test_a_second_process_waits_for_the_first(tmp_path):
     )
     with Checkpoint(tmp_path, "a").alone():
         other = subprocess.Popen(
-            [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", script, str(tmp_path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         assert "waiting for it to end" in other.stdout.readline()
     out, _ = other.communicate(timeout=60)

@@ -1,13 +1,11 @@
 """Where finished shards wait for the rest: a run that was killed is taken up again, by content key."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import platform
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -54,41 +52,19 @@ def opened(name: str) -> Iterator[Path]:
     home = dvc / "tmp" / "darkroom" / "decode"
     home.mkdir(parents=True, exist_ok=True)
     _remove_stale(home, name)
-    with _locked(home / f"{name}.lock", wait=True):
+    lock = home / f"{name}.lock"
+    with files.locked(lock, "decode: another run decodes the same images; waiting for it"):
         folder = home / name
         folder.mkdir(exist_ok=True)
         yield folder
         shutil.rmtree(folder)
-
-
-@contextlib.contextmanager
-def _locked(path: Path, wait: bool) -> Iterator[bool]:
-    """Hold ``path`` locked, until its folder has gone; give False where somebody else does and ``wait`` is off."""
-    while True:
-        with path.open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if not wait:
-                    yield False
-                    return
-                print("decode: another run decodes the same images; waiting for it", file=sys.stderr)
-                fcntl.flock(file, fcntl.LOCK_EX)
-            # Who held it may have removed the file meanwhile; a lock on a file without a name keeps nobody out.
-            if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                continue
-            try:
-                yield True
-            finally:
-                if not path.with_suffix("").exists():
-                    path.unlink()
-            return
+        lock.unlink()
 
 
 def _remove_stale(home: Path, but: str) -> None:
     for path in sorted(home.glob("*.lock")):
         if path.stem == but or time.time() - path.stat().st_mtime < _STALE:
             continue
-        with _locked(path, wait=False) as held:
-            if held:
-                shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+        with contextlib.suppress(BlockingIOError), files.locked(path):
+            shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+            path.unlink()

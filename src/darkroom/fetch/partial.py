@@ -2,11 +2,9 @@
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,13 +34,7 @@ def claimed(root: Path, *identity: object) -> Iterator[Path]:
     process that holds it, however that ends.
     """
     key = hashlib.sha256(repr(identity).encode()).hexdigest()[:24]
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / f"{key}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("another run is downloading the same source; waiting for it", file=sys.stderr)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with files.locked(root / f"{key}.lock", "another run is downloading the same source; waiting for it"):
         place = root / key
         place.mkdir(exist_ok=True)
         os.utime(place)

@@ -1,7 +1,6 @@
 """One file that holds a training as it stands after an epoch, so that a killed run goes on to the very same bits."""
 
 import contextlib
-import fcntl
 import hashlib
 import io
 import json
@@ -102,10 +101,10 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
         for other in sorted(self.path.parent.iterdir()):
             if other.suffix in (_SUFFIX, ".damaged") and other.stat().st_mtime < self._started:
-                with _try_lock(other.with_suffix(".lock")) as free:
-                    if free:
-                        other.unlink(missing_ok=True)
-                        other.with_suffix(".lock").unlink(missing_ok=True)
+                lock = other.with_suffix(".lock")
+                with contextlib.suppress(BlockingIOError), files.locked(lock):
+                    other.unlink(missing_ok=True)
+                    lock.unlink()
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -113,21 +112,12 @@ class Checkpoint:
 
         Killing `dvc` alone leaves the stage's process at work, and a second `dvc repro` would start it again.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        path = self.path.with_suffix(".lock")
-        said = False
-        while True:
-            with _try_lock(path) as free:
-                if free:
-                    try:
-                        yield
-                    finally:
-                        path.unlink(missing_ok=True)
-                    return
-            if not said:
-                print("train: the same training runs in another process; waiting for it to end", flush=True)
-                said = True
-            time.sleep(0.2)
+        lock = self.path.with_suffix(".lock")
+        with files.locked(lock, "train: the same training runs in another process; waiting for it to end"):
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
 
 
 def folder(environment: Mapping[str, str]) -> Path | None:
@@ -156,18 +146,6 @@ class Orphan:
 
     def __bool__(self) -> bool:
         return os.getppid() != self._parent
-
-
-@contextlib.contextmanager
-def _try_lock(path: Path) -> Iterator[bool]:
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        # The holder before us removed the file that we locked: whoever comes next would lock another one.
-        yield path.exists() and os.fstat(file.fileno()).st_ino == path.stat().st_ino
 
 
 def _digest(payload: bytes) -> bytes:
