@@ -4,10 +4,9 @@ from pathlib import Path
 
 from stages import run  # isort: skip  (puts src/ on the path)
 
-from darkroom.decode.stage import decode as decode_images
-
 from darkroom import files
 from darkroom.decode.params import DecodeParams, ImageParams, LabelsParams
+from darkroom.decode.stage import decode as decode_images
 from darkroom.params import Params
 
 

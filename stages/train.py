@@ -4,11 +4,10 @@ from pathlib import Path
 
 from stages import run  # isort: skip  (puts src/ on the path)
 
-from darkroom.train.stage import train as train_network
-
 from darkroom import files
 from darkroom.params import Params
 from darkroom.train.params import AugmentParams, ModelParams, TrainParams
+from darkroom.train.stage import train as train_network
 
 
 def train() -> None:

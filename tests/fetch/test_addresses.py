@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.fetch.conftest import ZIP, Download, File, Site
 
 from darkroom import UserError
+from tests.fetch.conftest import ZIP, Download, File, Site
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from tests.fetch.conftest import make_zip
 
 from darkroom.fetch import archives
+from tests.fetch.conftest import make_zip
 
 
 def make_tar(mode: str, kind: int = tarfile.GNU_FORMAT) -> bytes:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.fetch.conftest import Answerer, File, Site, make_zip
 
 CONTENT = make_zip(6_000_000)

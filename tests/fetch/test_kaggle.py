@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.fetch.conftest import Answerer, File, Site, make_zip
 
 from darkroom import UserError
 from darkroom.fetch.kaggle import Wanted, fetch_kaggle
 from darkroom.fetch.transfer import Patience
+from tests.fetch.conftest import Answerer, File, Site, make_zip
 
 ZIP = make_zip()
 DATASET = "/api/v1/datasets.DatasetApiService/DownloadDataset"

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.fetch.conftest import make_zip
 
 from darkroom import UserError
 from darkroom.fetch.local import fetch_local
+from tests.fetch.conftest import make_zip
 
 Fetch = Callable[..., list[tuple[Path, str]]]
 

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.fetch.conftest import ZIP, Answerer, Download, File, Site, make_zip, only, starts
 
 from darkroom import UserError
 from darkroom.fetch import partial
 from darkroom.fetch.transfer import Patience
+from tests.fetch.conftest import ZIP, Answerer, Download, File, Site, make_zip, only, starts
 
 CHILD = """
 import sys

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.fetch.conftest import File, Site, make_source, make_zip
 
 from darkroom import UserError
 from darkroom.fetch.stage import fetch
+from tests.fetch.conftest import File, Site, make_source, make_zip
 
 
 @pytest.fixture
