@@ -14,10 +14,12 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; move it there, synced to disk, when the block ends well.
+def whole(path: Path, *, sync: bool = False) -> Iterator[Path]:
+    """Give a temporary path beside ``path``; move it there when the block ends well.
 
-    A reader sees the old file or the new one, never a part, whatever is killed and whenever.
+    A reader sees the old file or the new one, never a part, whatever is killed and whenever. ``sync`` makes that hold
+    for a power cut too, at the price of waiting for the disk: for what later runs build on unseen. Outputs of stages
+    need it not, since DVC knows them by their hash.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
@@ -25,8 +27,9 @@ def whole(path: Path) -> Iterator[Path]:
     part = Path(name)
     try:
         yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
+        if sync:
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
         part.chmod(0o666 & ~_umask())  # mkstemp makes private files; these are ordinary ones
         part.replace(path)
     finally:

@@ -86,6 +86,7 @@ class _Ear:
 
 
 _EAR = _Ear()
+_THREAD = threading.local()
 
 _DAMAGE = (b"Corrupt JPEG data", b"Premature end of JPEG file", b"Inconsistent progression sequence")
 _DECODERS = (*_DAMAGE, b"Warning: unknown JFIF", b"Invalid SOS parameters")
@@ -98,13 +99,20 @@ def listening() -> Iterator[None]:
     Nests, and any number of threads may be inside at once. What others write meanwhile is printed when the last one
     leaves.
     """
+    if getattr(
+        _THREAD, "listens", False
+    ):  # one within another, as for each picture of a shard: nothing to do
+        yield
+        return
     with _EAR.lock:
         if _EAR.listeners == 0:
             _EAR.open()
         _EAR.listeners += 1
+    _THREAD.listens = True
     try:
         yield
     finally:
+        _THREAD.listens = False
         with _EAR.lock:
             _EAR.listeners -= 1
             if _EAR.listeners == 0:

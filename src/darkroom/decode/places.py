@@ -112,7 +112,8 @@ def bare(place: Place) -> Place:
     Rejected
         There is no local header where the archive says.
     """
-    return Place(place.path, _data_offset(place), place.packed, place.packed)
+    header = pread(place.path, place.offset, _LOCAL_HEADER.size)
+    return Place(place.path, _data_offset(place, header), place.packed, place.packed)
 
 
 def chunks(place: Place, most: int = 0) -> Iterator[bytes]:
@@ -133,8 +134,7 @@ def chunks(place: Place, most: int = 0) -> Iterator[bytes]:
         raise Rejected(Reason.CORRUPT, f"CRC-32 is {checksum:08x}, the archive says {place.crc:08x}")
 
 
-def _data_offset(place: Place) -> int:
-    header = pread(place.path, place.offset, _LOCAL_HEADER.size)
+def _data_offset(place: Place, header: bytes) -> int:
     if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\x03\x04"):
         raise Rejected(Reason.CORRUPT, f"no local header at byte {place.offset} of the archive")
     _, name, extra = _LOCAL_HEADER.unpack(header)
@@ -143,10 +143,11 @@ def _data_offset(place: Place) -> int:
 
 def _packed(place: Place) -> Iterator[bytes]:
     """Yield the bytes as they lie in the archive; what it lacks at its end is missing here too."""
-    offset = place.offset if place.method is None else _data_offset(place)
     handle = os.open(place.path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        left = place.packed
+        offset, left = place.offset, place.packed
+        if place.method is not None:
+            offset = _data_offset(place, os.pread(handle, _LOCAL_HEADER.size, offset))
         while left > 0 and (chunk := os.pread(handle, min(left, _CHUNK), offset)):
             yield chunk
             left -= len(chunk)

@@ -74,7 +74,7 @@ class Checkpoint:
     def save(self, state: State) -> None:
         """Write ``state``, whole or not at all."""
         payload = _pack(state)
-        with files.whole(self.path) as part:
+        with files.whole(self.path, sync=True) as part:
             part.write_bytes(_MAGIC + _digest(payload) + b"\n" + payload)
 
     def load(self) -> State | None:
