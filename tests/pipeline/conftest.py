@@ -74,6 +74,10 @@ class Repository:
         content: dict[str, Any] = json.loads(self.path(f"metrics/{stage}.json").read_text())
         return content
 
+    def lock(self) -> dict[str, Any]:
+        content: dict[str, Any] = YAML(typ="safe").load(self.path("dvc.lock").read_text())["stages"]
+        return content
+
     def path(self, name: str) -> Path:
         return self.folder / name
 
