@@ -56,6 +56,8 @@ class Run:
     def wait(self) -> int:
         code = self.process.wait()
         self._reader.join()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
         return code
 
     def wait_for(self, stage: str) -> bool:
