@@ -130,12 +130,15 @@ def test_no_credentials_says_where_to_get_and_put_them(
     assert capfd.readouterr().out == ""
 
 
-def test_a_token_that_kaggle_does_not_know_is_told_from_none(
-    kaggle: Site, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def token(kaggle: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Log in with a token alone, instead of the name and key that every other test has."""
     monkeypatch.delenv("KAGGLE_USERNAME")
     monkeypatch.delenv("KAGGLE_KEY")
     monkeypatch.setenv("KAGGLE_API_TOKEN", "hush")
+
+
+def test_a_token_that_kaggle_does_not_know_is_told_from_none(kaggle: Site, fetch: Fetch, token: None) -> None:
     kaggle.answers[INTROSPECT] = lambda answerer: answerer.send(
         200, b'{"active": false}', Content_Type="application/json"
     )
@@ -144,12 +147,7 @@ def test_a_token_that_kaggle_does_not_know_is_told_from_none(
     assert "hush" not in str(error.value)
 
 
-def test_a_token_that_kaggle_knows_is_sent(
-    kaggle: Site, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("KAGGLE_USERNAME")
-    monkeypatch.delenv("KAGGLE_KEY")
-    monkeypatch.setenv("KAGGLE_API_TOKEN", "hush")
+def test_a_token_that_kaggle_knows_is_sent(kaggle: Site, fetch: Fetch, token: None) -> None:
     kaggle.answers[INTROSPECT] = lambda answerer: answerer.send(
         200, b'{"active": true, "username": "me"}', Content_Type="application/json"
     )

@@ -15,32 +15,8 @@ from darkroom.train import geometry, photometry
 from darkroom.train.augmentation import augment, check, examples
 from darkroom.train.draws import Keys, image_keys
 from darkroom.train.geometry import Placement
-from darkroom.train.params import AugmentParams
 from darkroom.train.photometry import Tint
-
-OFF = AugmentParams(
-    flip_horizontal=False,
-    flip_vertical=False,
-    rotation=0.0,
-    shift=0.0,
-    zoom=[1.0, 1.0],
-    shear=0.0,
-    crop=1.0,
-    fill="nearest",
-    brightness=0.0,
-    contrast=0.0,
-    channel_shift=0.0,
-    saturation=0.0,
-    hue=0.0,
-    erase=0.0,
-    mixup=0.0,
-    cutmix=0.0,
-)
-
-
-def params(**changes: object) -> AugmentParams:
-    return AugmentParams.model_validate(OFF.model_dump() | changes)
-
+from tests.train.augment_section import OFF, params
 
 ALL = params(
     flip_horizontal=True,

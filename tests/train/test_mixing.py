@@ -8,30 +8,9 @@ from scipy import stats
 from darkroom.images import Pixels
 from darkroom.train.draws import Keys, image_keys
 from darkroom.train.mixing import mix
-from darkroom.train.params import AugmentParams
+from tests.train.augment_section import params
 
 Floats = npt.NDArray[np.float32]
-
-
-def params(mixup: float = 0.0, cutmix: float = 0.0) -> AugmentParams:
-    return AugmentParams(
-        flip_horizontal=False,
-        flip_vertical=False,
-        rotation=0.0,
-        shift=0.0,
-        zoom=[1.0, 1.0],
-        shear=0.0,
-        crop=1.0,
-        fill="nearest",
-        brightness=0.0,
-        contrast=0.0,
-        channel_shift=0.0,
-        saturation=0.0,
-        hue=0.0,
-        erase=0.0,
-        mixup=mixup,
-        cutmix=cutmix,
-    )
 
 
 def black_and_white(number: int, channels: int = 1) -> tuple[Pixels, Floats, Keys]:
