@@ -144,13 +144,13 @@ def test_stage_never_imports_tensorflow(root, stage):
     assert not imported & {"tensorflow", "keras", "torch", "jax"}
 
 
-def test_rooms_never_import_each_other(root):
-    rooms = {path.name for path in (root / "src" / "darkroom").iterdir() if (path / "__init__.py").is_file()}
+def test_rooms_of_stages_never_import_each_other_nor_a_command(root):
+    packages = {path.parent.name for path in (root / "src" / "darkroom").glob("*/__init__.py")}
     crossings = []
-    for room in rooms:
+    for room in pipeline_stages(root):
         for path in (root / "src" / "darkroom" / room).rglob("*.py"):
             others = re.findall(r"from darkroom\.(\w+)|import darkroom\.(\w+)", path.read_text())
-            crossings += [(path.name, name) for pair in others for name in pair if name in rooms - {room}]
+            crossings += [(path.name, name) for pair in others for name in pair if name in packages - {room}]
     assert crossings == []
 
 

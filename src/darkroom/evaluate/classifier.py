@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from darkroom import UserError, files
-from darkroom.evaluate import backends
+from darkroom import UserError, backends, files
 from darkroom.images import Pixels
 
 Probabilities = npt.NDArray[np.float32]
@@ -46,7 +45,13 @@ class Classifier:
         self.classes: list[str] = self.description["classes"]
         self.shape: tuple[int, int, int] = tuple(self.description["shape"])
         self.batch_size = batch_size
-        backends.start(self.description)
+        backends.start(
+            self.description["backend"],
+            self.description["params"]["train"]["device"],
+            self.description["threads"],
+            self.description["deterministic"],
+            f"{models / 'model.json'}: backend",
+        )
         import keras
 
         # without compile: neither loss nor optimizer is needed, and custom ones could not be found

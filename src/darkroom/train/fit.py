@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from darkroom.images import Images
-from darkroom.train import applications, backends, optimizers
+from darkroom.train import applications, compilation, optimizers
 from darkroom.train.batches import training_batches, validation_batches
 from darkroom.train.checkpoint import State
 from darkroom.train.params import AugmentParams, TrainParams
@@ -129,7 +129,7 @@ def _compile(model: Any, head: Head, phase: Phase, train: TrainParams, steps: in
         optimizer=optimizer,
         loss=losses[head](),
         metrics=[keras.metrics.MeanMetricWrapper(_right[head], name="accuracy")],
-        jit_compile=backends.jit_compile(train),
+        jit_compile=compilation.jit_compile(train),
     )
     optimizer.build(model.trainable_variables)
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from darkroom import UserError, files
 from darkroom.images import Images
-from darkroom.train import backends, checkpoint, targets
+from darkroom.train import checkpoint, compilation, targets
 from darkroom.train.params import AugmentParams, ModelParams, TrainParams
 
 HISTORY = ("epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate")
@@ -59,7 +59,7 @@ def train(
     rows = {part: np.flatnonzero(parts == part) for part in ("train", "validation")}
     head = targets.resolve_head(model.head, source.description["classes"])
     check(seed, model, train, rows["train"], rows["validation"])
-    backends.start(train)
+    compilation.start(train)
     if not train.deterministic:
         print("train: train.deterministic is false: the next run may end in other weights, also when resumed")
     # Only now: these import Keras.
@@ -174,7 +174,7 @@ def _network(
 
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed % 2**32)
-    precision = backends.precision(train)
+    precision = compilation.precision(train)
     statistics = normalization.read_statistics(split / "normalization.npz")
     classes = len(source.description["classes"])
     return networks.build(model, source.shape, classes, head, statistics, seed, precision), precision

@@ -1,0 +1,95 @@
+"""The Keras backend, its device, threads and determinism: all of it set before Keras is imported, once a process."""
+
+import importlib
+import importlib.util
+import os
+import sys
+from typing import Any
+
+from darkroom import UserError
+
+
+def start(backend: str, device: str, threads: int, deterministic: bool, asked_by: str) -> None:
+    """Make Keras importable as asked for; nothing of a backend is imported before its settings stand.
+
+    Parameters
+    ----------
+    backend : "tensorflow", "torch" or "jax"
+    device : "auto" or "cpu"
+        ``auto`` is a GPU where the backend sees one.
+    threads : int
+        CPU threads in one operation; >= 1.
+    deterministic : bool
+        The same bits every run.
+    asked_by : str
+        The file and name that ask for the backend, for the message where it is not installed.
+
+    Raises
+    ------
+    UserError
+        The backend is not installed.
+    """
+    if importlib.util.find_spec(backend) is None:
+        raise UserError(
+            f"{asked_by}: {backend} is not installed; `pip install 'darkroom[{backend}]'`, "
+            "or train on another backend"
+        )
+    os.environ["KERAS_BACKEND"] = backend
+    _PREPARE[backend](device == "cpu", threads, deterministic)
+    import keras
+
+    if keras.backend.backend() != backend:
+        raise RuntimeError(f"Keras runs on {keras.backend.backend()} here already, not on {backend}")
+
+
+def sees_gpu(backend: str) -> bool:
+    """Return whether the started backend computes on a GPU."""
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return bool(tf.config.get_visible_devices("GPU"))
+    if backend == "torch":
+        return bool(_extra("torch").cuda.is_available()) and os.environ.get("KERAS_TORCH_DEVICE") != "cpu"
+    return _extra("jax").default_backend() == "gpu"
+
+
+def _prepare_tensorflow(on_cpu: bool, threads: int, deterministic: bool) -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow as tf
+
+    threading = tf.config.threading
+    if threading.get_intra_op_parallelism_threads() != threads:
+        threading.set_intra_op_parallelism_threads(threads)
+        threading.set_inter_op_parallelism_threads(threads)
+    if on_cpu and tf.config.get_visible_devices("GPU"):
+        tf.config.set_visible_devices([], "GPU")
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def _prepare_torch(on_cpu: bool, threads: int, deterministic: bool) -> None:
+    if on_cpu:
+        os.environ["KERAS_TORCH_DEVICE"] = "cpu"
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs to be deterministic
+    torch = _extra("torch")
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.benchmark = not deterministic
+
+
+def _prepare_jax(on_cpu: bool, threads: int, deterministic: bool) -> None:
+    # XLA on a CPU has no number of threads among its options: it reads this variable when it starts.
+    os.environ["NPROC"] = str(threads)
+    if on_cpu:
+        os.environ["JAX_PLATFORMS"] = "cpu"
+    flag = "--xla_gpu_deterministic_ops=true"
+    if deterministic and flag not in os.environ.get("XLA_FLAGS", ""):
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
+
+
+def _extra(name: str) -> Any:
+    """Import a package that most environments lack, so that type checkers need not know it."""
+    return sys.modules.get(name) or importlib.import_module(name)
+
+
+_PREPARE = {"tensorflow": _prepare_tensorflow, "torch": _prepare_torch, "jax": _prepare_jax}

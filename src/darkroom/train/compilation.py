@@ -1,0 +1,49 @@
+"""How a network is compiled on the backend that was started: in which precision, and whether by XLA."""
+
+from pathlib import Path
+
+from darkroom import UserError, backends
+from darkroom.train.params import TrainParams
+
+
+def start(train: TrainParams) -> None:
+    """Start the backend that ``train`` names.
+
+    Raises
+    ------
+    UserError
+        The backend is not installed, or ``train.device`` is ``gpu`` and it sees none.
+    """
+    backends.start(
+        train.backend, train.device, train.threads, train.deterministic, "params.yaml: train.backend"
+    )
+    if train.device == "gpu" and not backends.sees_gpu(train.backend):
+        raise UserError(
+            f"params.yaml: train.device: got gpu, but {train.backend} sees none; expected auto or cpu"
+        )
+
+
+def precision(train: TrainParams) -> str:
+    """Return ``float32`` or ``bfloat16``: ``auto`` resolved by what the hardware computes in.
+
+    On a CPU only TensorFlow gains from bfloat16: PyTorch is no faster with it, and JAX emulates it.
+    """
+    if train.precision != "auto":
+        return train.precision
+    fast = backends.sees_gpu(train.backend) or (train.backend == "tensorflow" and _cpu_computes_bfloat16())
+    return "bfloat16" if fast else "float32"
+
+
+def jit_compile(train: TrainParams) -> bool | str:
+    """Return what ``compile`` is given: XLA pays on a GPU, but costs TensorFlow on a CPU both start-up and speed."""
+    if train.backend == "tensorflow" and (train.deterministic or not backends.sees_gpu("tensorflow")):
+        return False
+    return "auto"
+
+
+def _cpu_computes_bfloat16() -> bool:
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except OSError:  # no Linux: there is no telling
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
