@@ -168,4 +168,4 @@ def test_a_backend_that_is_not_installed_is_named_with_the_way_out(changed):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"backend": "mindspore"}))
     done = changed.evaluate()
     assert done.returncode == 1
-    assert "trained on mindspore, which is not installed" in done.stderr
+    assert "models/model.json: backend: mindspore is not installed" in done.stderr
