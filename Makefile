@@ -6,6 +6,7 @@ VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 READY := $(VENV)/.ready
+PAGE := .dvc/plots/page.html
 UV_VERSION := 0.13.8
 PYTEST := python -m pytest --numprocesses 2 --dist loadfile
 
@@ -24,7 +25,12 @@ $(READY): requirements.txt pyproject.toml
 	uv pip install --quiet --compile-bytecode --no-deps --no-build-isolation --editable .
 	@touch $@
 
-repro: $(READY)  ## set up, then run the pipeline: only the stages whose inputs changed
+# The page of `dvc plots` with its code inside, so that it opens offline; config.local and the page are both ignored by git.
+$(PAGE): src/darkroom/dvc_page.py src/darkroom/dvc_page.html | $(READY)
+	@python -m darkroom.dvc_page $@
+	@test -n "$$(dvc config plots.html_template)" || dvc config --local plots.html_template plots/page.html
+
+repro: $(READY) $(PAGE)  ## set up, then run the pipeline: only the stages whose inputs changed
 	dvc repro
 
 test: $(READY)  ## set up, then run the quick tests
