@@ -137,3 +137,31 @@ def test_list_shows_every_recipe(project):
 def test_folder_without_recipes_is_told(tmp_path):
     with pytest.raises(UserError, match="no recipes here"):
         recipes.read_all(tmp_path / "recipes")
+
+
+def test_use_training_only_keeps_the_images_and_how_they_are_split(root, project):
+    darkroom(project, "recipe", "use", "dogs-vs-cats-gray80", "--inbox", "photos")
+    assert darkroom(project, "recipe", "use", "ox", "--training-only", "--force").returncode == 0
+    found, kept, trained = (
+        YAML(typ="safe").load(path.read_text())
+        for path in (
+            project / "params.yaml",
+            root / "recipes" / "dogs-vs-cats-gray80.yaml",
+            root / "recipes" / "ox.yaml",
+        )
+    )
+    kept["source"] |= {"kind": "local", "path": "photos"}
+    assert found == kept | {section: trained[section] for section in recipes.TRAINING}
+    comments = [
+        line.split("  #", 1)[1]
+        for line in (project / "params.yaml").read_text().splitlines()
+        if "  #" in line
+    ]
+    assert len(comments) == sum("  #" in line for line in (root / "params.yaml").read_text().splitlines())
+
+
+def test_use_training_only_cannot_change_the_images(project):
+    refused = darkroom(project, "recipe", "use", "ox", "--training-only", "--inbox", "photos")
+    assert refused.returncode == 1
+    assert "choose one" in refused.stderr
+    assert (project / "params.yaml").read_text() == "seed: 0\n"

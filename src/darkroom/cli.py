@@ -71,6 +71,13 @@ def recipe_use(
             help="Take the images from this folder or archive in data/inbox/ instead of downloading them."
         ),
     ] = None,
+    training_only: Annotated[
+        bool,
+        typer.Option(
+            "--training-only",
+            help="Keep the images and their split; take over normalize, model, augment and train.",
+        ),
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite uncommitted edits of params.yaml.")
     ] = False,
@@ -78,7 +85,8 @@ def recipe_use(
     """Write a recipe as params.yaml; `dvc repro` then runs it."""
     from darkroom import recipes
 
-    recipes.use(recipes.read(RECIPES, name), PARAMS, inbox=inbox, force=force)
+    recipe = recipes.read(RECIPES, name)
+    recipes.use(recipe, PARAMS, inbox=inbox, training_only=training_only, force=force)
     typer.echo(f"params.yaml is now {name}; `dvc repro` runs it")
 
 

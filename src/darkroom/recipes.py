@@ -12,6 +12,9 @@ from darkroom import UserError, files
 FIELDS = ("Reproduces", "Data", "Command", "Published", "Measured", "Time", "Was wrong")
 """The lines of a recipe's header, each ``# Field: text``, continued on lines that are indented further."""
 
+TRAINING = ("normalize", "model", "augment", "train")
+"""The sections of params.yaml that say how images are trained on, and not which."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -56,20 +59,48 @@ def read(folder: Path, name: str) -> Recipe:
     return Recipe(name, text, _header(text))
 
 
-def use(recipe: Recipe, params: Path, *, inbox: str | None = None, force: bool = False) -> None:
+def use(
+    recipe: Recipe,
+    params: Path,
+    *,
+    inbox: str | None = None,
+    training_only: bool = False,
+    force: bool = False,
+) -> None:
     """Write ``recipe`` as ``params``, its images taken from ``data/inbox/INBOX`` where that is given.
+
+    With ``training_only`` only the sections of :data:`TRAINING` are written; ``params`` keeps the others, and so its
+    images and their split.
 
     Raises
     ------
     UserError
-        ``params`` has edits that git does not hold, and ``force`` is not set.
+        ``params`` has edits that git does not hold, and ``force`` is not set; or it lacks a section.
 
     """
+    if training_only and inbox is not None:
+        raise UserError("--training-only keeps the images as they are, --inbox changes them: choose one")
     if not force and _has_uncommitted_edits(params):
         raise UserError(f"{params} has uncommitted edits; commit them, or overwrite them with --force")
     text = recipe.text if inbox is None else _with_local_source(recipe.text, inbox)
+    if training_only:
+        text = _with_sections(params, text)
     with files.whole(params) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _with_sections(params: Path, recipe: str) -> str:
+    """Return the text of ``params`` with the sections that train taken from ``recipe``, comments and all."""
+    text = params.read_text(encoding="utf-8")
+    for name in TRAINING:
+        section = re.compile(rf"^{name}:.*\n(?:[ \n].*\n?|\n)*", re.MULTILINE)
+        replacement = section.search(recipe)
+        if replacement is None or section.search(text) is None:
+            raise UserError(
+                f"{params}: has no section {name}; `darkroom recipe use` without --training-only writes all"
+            )
+        text = section.sub(lambda match, new=replacement[0]: new, text, count=1)  # type: ignore[misc]
+    return text
 
 
 def _header(text: str) -> dict[str, str]:
