@@ -1,6 +1,8 @@
 """The trained model, loaded on the backend and threads of its training: pixels in, probabilities out."""
 
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +11,17 @@ from darkroom import UserError, backends, files
 from darkroom.images import Pixels
 
 Probabilities = npt.NDArray[np.float32]
+
+_MADE_BY = "`dvc repro train` makes it"
+_KINDS: dict[str, tuple[type, str]] = {
+    "classes": (list, "a list"),
+    "shape": (list, "a list"),
+    "head": (str, "text"),
+    "backend": (str, "text"),
+    "threads": (int, "a whole number"),
+    "deterministic": (bool, "true or false"),
+    "params": (dict, "an object"),
+}
 
 
 class Classifier:
@@ -20,9 +33,11 @@ class Classifier:
     Parameters
     ----------
     models : Path
-        The folder with ``model.keras`` and ``model.json``.
+        The folder with ``model.keras`` and ``model.json``, or the model's file itself, ``model.json`` beside it.
     batch_size : int
         Images in a step.
+    backend : "tensorflow", "torch" or "jax", optional
+        Where to compute; by default where it was trained.
 
     Attributes
     ----------
@@ -30,32 +45,32 @@ class Classifier:
         In the order of the columns of :meth:`probabilities`.
     shape : (height, width, channels)
         Of the images it takes.
+    description : dict
+        The content of ``model.json``.
+    network : keras.Model
+        Float32 or uint8 pixels in, the outputs of the head out.
 
     Raises
     ------
     UserError
-        One of the two files is missing, or the backend is not installed.
+        One of the two files is missing or no such file, the two disagree, the model holds code, or the backend is
+        not installed.
     """
 
-    def __init__(self, models: Path, batch_size: int) -> None:
-        for name in ("model.json", "model.keras"):
-            if not (models / name).is_file():
-                raise UserError(f"{models / name}: no such file; `dvc repro train` makes it")
-        self.description = files.read_json(models / "model.json")
+    def __init__(self, models: Path, batch_size: int, backend: str | None = None) -> None:
+        path, self.description = described(models)
         self.classes: list[str] = self.description["classes"]
         self.shape: tuple[int, int, int] = tuple(self.description["shape"])
         self.batch_size = batch_size
         backends.start(
-            self.description["backend"],
-            self.description["params"]["train"]["device"],
+            backend or self.description["backend"],
+            self.description["params"].get("train", {}).get("device", "auto"),
             self.description["threads"],
             self.description["deterministic"],
-            f"{models / 'model.json'}: backend",
+            f"{path.with_name('model.json')}: backend" if backend is None else f"--backend {backend}",
         )
-        import keras
-
-        # without compile: neither loss nor optimizer is needed, and custom ones could not be found
-        self._model = keras.models.load_model(models / "model.keras", compile=False)
+        self.network = _loaded(path)
+        self._check_outputs(path)
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """Return the probability of each class: float32, (images, classes), rows that sum to 1.
@@ -68,8 +83,76 @@ class Classifier:
         if not len(pixels):
             return np.empty((0, len(self.classes)), np.float32)
         steps = range(0, len(pixels), self.batch_size)
-        outputs = [self._model.predict_on_batch(pixels[start : start + self.batch_size]) for start in steps]
+        outputs = [self.network.predict_on_batch(pixels[start : start + self.batch_size]) for start in steps]
         output = np.concatenate([np.asarray(output, np.float32) for output in outputs])
         if output.shape[1] == 1:  # one sigmoid unit: the probability of the second class
             output = np.hstack([1 - output, output])
         return output / output.sum(axis=1, keepdims=True)
+
+    def _check_outputs(self, path: Path) -> None:
+        """Raise a UserError unless the model is the one that ``model.json`` describes."""
+        one_unit = self.description["head"] == "sigmoid" and len(self.classes) == 2
+        units = 1 if one_unit else len(self.classes)
+        for what, has, said in (
+            ("takes images of", self.network.input_shape, (None, *self.shape)),
+            ("has outputs of", self.network.output_shape, (None, units)),
+        ):
+            if has != said:
+                raise UserError(
+                    f"{path}: the model {what} {_shape(has)}, its model.json ({len(self.classes)} classes, head "
+                    f"{self.description['head']}) says {_shape(said)}: the two are not of one training; copy both from "
+                    "one, or `dvc repro train`"
+                )
+
+
+def described(models: Path) -> tuple[Path, dict[str, Any]]:
+    """Return where the model's file lies, and the content of the ``model.json`` beside it, checked.
+
+    Parameters
+    ----------
+    models : Path
+        A folder with ``model.keras``, or the model's file itself.
+
+    Raises
+    ------
+    UserError
+        A file is missing, or ``model.json`` does not describe a model.
+    """
+    path = models if models.is_file() else models / "model.keras"
+    about = path.with_name("model.json")
+    for needed in (about, path):
+        if not needed.is_file():
+            raise UserError(f"{needed}: no such file; {_MADE_BY}")
+    try:
+        content = files.read_json(about)
+    except ValueError as error:
+        raise UserError(f"{about}: does not describe a model: {error}; {_MADE_BY}") from None
+    for key, (kind, words) in _KINDS.items():
+        if not isinstance(content.get(key), kind):
+            raise UserError(f"{about}: does not describe a model: expected {key}, {words}; {_MADE_BY}")
+    return path, content
+
+
+def _loaded(path: Path) -> Any:
+    """Load the model's file with Keras in safe mode, which refuses code."""
+    import keras
+
+    # Other forms, such as the older HDF5, are not tried: Keras is less strict there about code.
+    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+        raise UserError(f"{path}: not a model in Keras' format (a zip called NAME.keras); {_MADE_BY}")
+    try:
+        # Without compile: neither loss nor optimizer is needed, and custom ones could not be found.
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        # What a damaged file makes Keras raise has no bounds: KeyError, TypeError, BadZipFile, OSError and more.
+        if "safe_mode" in str(error):
+            raise UserError(
+                f"{path}: holds code of its own (such as a Lambda layer), which would run on this machine; refused. "
+                "Models of `dvc repro train` hold none"
+            ) from error
+        words = str(error).strip().split("\n")[0][:200] or type(error).__name__
+        raise UserError(f"{path}: Keras cannot load it: {words}; {_MADE_BY}") from error
+
+
+def _shape(shape: Any) -> str:
+    return "x".join(map(str, shape[1:])) if isinstance(shape, tuple) else str(shape)

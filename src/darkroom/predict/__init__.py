@@ -1,0 +1,1 @@
+"""`darkroom predict`: what a trained model says of new pictures."""
