@@ -114,6 +114,24 @@ def compare_command(
     typer.echo(comparison.run(a, b, chosen[0] if chosen else "text", Path()), nl=False)
 
 
+@command(app, "serve")
+def serve_command(
+    model: Annotated[
+        Path, typer.Argument(help="A folder with model.keras and model.json, or the model's file.")
+    ] = Path("models"),
+    host: Annotated[
+        str, typer.Option(help="The address to listen at; only this computer reaches the default.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
+    max_bytes: Annotated[int, typer.Option(min=1, help="Bytes in one request, at most.")] = 50_000_000,
+    max_images: Annotated[int, typer.Option(min=1, help="Files in one request, at most.")] = 64,
+) -> None:
+    """Serve a page that says what the model sees in pictures dropped on it, and the same as JSON."""
+    from darkroom.serve import command as server
+
+    server.run(model, host, port, max_bytes, max_images)
+
+
 @command(app, "verify")
 def verify_command(
     recipe: Annotated[
