@@ -18,7 +18,7 @@ def page() -> str:
     """
     import vl_convert
 
-    bundle = vl_convert.javascript_bundle()
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     template = resources.files("darkroom").joinpath("dvc_page.html").read_text(encoding="utf-8")
     # The bundle would end the element it stands in, or name what the page's own code names: the former is escaped, and
     # a function keeps its names to itself.
