@@ -25,4 +25,4 @@ def decode() -> None:
 
 
 if __name__ == "__main__":
-    run(decode)
+    run(decode, reads=["data/raw"], writes=["data/images"])

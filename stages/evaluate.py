@@ -25,4 +25,4 @@ def evaluate() -> None:
 
 
 if __name__ == "__main__":
-    run(evaluate)
+    run(evaluate, reads=["data/images", "data/split", "models"], writes=["data/predictions"])

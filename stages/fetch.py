@@ -22,4 +22,4 @@ def fetch() -> None:
 
 
 if __name__ == "__main__":
-    run(fetch)
+    run(fetch, writes=["data/raw"])

@@ -24,4 +24,4 @@ def plot() -> None:
 
 
 if __name__ == "__main__":
-    run(plot)
+    run(plot, reads=["data/images", "data/split", "models", "data/predictions"])

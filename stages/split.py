@@ -23,4 +23,4 @@ def split() -> None:
 
 
 if __name__ == "__main__":
-    run(split)
+    run(split, reads=["data/images"], writes=["data/split"])

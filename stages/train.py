@@ -27,4 +27,4 @@ def train() -> None:
 
 
 if __name__ == "__main__":
-    run(train)
+    run(train, reads=["data/images", "data/split"], writes=["models"])

@@ -1,7 +1,10 @@
 """Files appear whole or not at all, with fixed formatting."""
 
+import hashlib
 import os
 import stat
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,3 +65,49 @@ def test_an_empty_folder_is_empty(tmp_path: Path) -> None:
     (tmp_path / "out" / "sub").mkdir(parents=True)
     (tmp_path / "out" / "sub" / "old").write_text("")
     assert not list(files.empty_folder(tmp_path / "out").iterdir())
+
+
+def sealed(folder: Path) -> Path:
+    for name in ("b.txt", "a.txt", "deep/c.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    files.seal(folder)
+    return folder
+
+
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def test_a_seal_is_what_md5sum_reads_and_the_same_bytes_each_time(tmp_path: Path) -> None:
+    folder = sealed(tmp_path)
+    done = subprocess.run(["md5sum", "--check", "--strict", files.SEAL], cwd=folder, check=False)
+    assert done.returncode == 0
+    before = (folder / files.SEAL).read_bytes()
+    files.seal(folder)
+    assert (folder / files.SEAL).read_bytes() == before
+    assert files.damage(folder) == {}
+
+
+def test_damaged_and_lost_files_are_found_with_the_sum_they_had(tmp_path: Path) -> None:
+    folder = sealed(tmp_path)
+    (folder / "deep/c.txt").write_text("other")
+    (folder / "a.txt").unlink()
+    (folder / "later.txt").touch()
+    assert files.damage(folder) == {folder / name: md5(name) for name in ("a.txt", "deep/c.txt")}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda seal: seal.replace(b"a", b"b"), lambda seal: seal[:50], lambda seal: b"", lambda seal: b"\xff"],
+)
+def test_a_damaged_seal_is_told_from_damaged_files(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    folder = sealed(tmp_path)
+    seal = (folder / files.SEAL).read_bytes()
+    (folder / files.SEAL).write_bytes(damage(seal))
+    assert files.damage(folder) == {folder / files.SEAL: md5(seal.decode())}
+
+
+def test_a_folder_without_a_seal_has_no_damage(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").touch()
+    assert files.damage(tmp_path) == {}

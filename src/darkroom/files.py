@@ -1,16 +1,21 @@
-"""Files written the same way every time: whole or not at all, with fixed formatting and no dates."""
+"""Files written the same way every time: whole or not at all, with fixed formatting and no dates; and sealed."""
 
 import contextlib
 import csv
 import fcntl
+import hashlib
 import json
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+SEAL = "MD5SUMS"
+"""The file in which :func:`seal` notes what a folder holds, in the form that ``md5sum --check`` reads."""
 
 
 @contextlib.contextmanager
@@ -113,3 +118,54 @@ def write_csv(path: Path, columns: Iterable[str], rows: Iterable[Iterable[object
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([f"{v:.6g}" if isinstance(v, float) else v for v in row] for row in rows)
+
+
+def seal(folder: Path) -> None:
+    """Note in ``folder`` the MD5 of every file in it, at any depth, so that :func:`damage` can tell what changed since.
+
+    MD5 because DVC names what it keeps by it: the sum of a file is the name of its copy in DVC's cache.
+    """
+    sums = _sums(folder)
+    with whole(folder / SEAL) as part:
+        part.write_text(sums, encoding="utf-8", newline="\n")
+
+
+def damage(folder: Path) -> dict[Path, str]:
+    """Return the files of ``folder`` that are no longer what was sealed, each with the MD5 that it had then.
+
+    A folder without a seal has none; a file that came later does not matter.
+    """
+    try:
+        noted = (folder / SEAL).read_bytes()
+    except FileNotFoundError:
+        return {}
+    found = _sums(folder)
+    if noted == found.encode():
+        return {}
+    first, _, lines = noted.partition(b"\n")
+    if first != _first(lines):
+        # The seal itself is damaged. What it said is what it would say now, unless another file is damaged too.
+        return {folder / SEAL: hashlib.md5(found.encode(), usedforsecurity=False).hexdigest()}
+    before, now = (
+        dict(line.split("  ", 1)[::-1] for line in text.splitlines()[1:]) for text in (noted.decode(), found)
+    )
+    return {folder / name: digest for name, digest in before.items() if now.get(name) != digest}
+
+
+def _sums(folder: Path) -> str:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / SEAL)
+    with ThreadPoolExecutor() as pool:
+        digests = list(pool.map(_md5, paths))
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    lines = "".join(f"{digest}  {name}\n" for digest, name in zip(digests, names, strict=True))
+    return f"{_first(lines.encode()).decode()}\n{lines}"
+
+
+def _first(lines: bytes) -> bytes:
+    """Return the first line of a seal, a comment to ``md5sum``: by it a damaged seal is told from a damaged file."""
+    return b"# " + hashlib.md5(lines, usedforsecurity=False).hexdigest().encode()
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

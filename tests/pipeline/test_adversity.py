@@ -4,12 +4,15 @@ Each time the run says what happened, and the next one ends in the bytes of a ru
 """
 
 import contextlib
+import hashlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -101,3 +104,52 @@ def test_two_runs_at_once_do_not_mix(finished):
     assert any(code == 0 for _, code in ends)
     assert all(code == 0 or "lock" in said for said, code in ends)
     assert same_bytes_after(finished, lock)
+
+
+def damage_in_cache(repository, path):
+    """Turn one bit of ``path``'s copy in DVC's cache, as a dying disk does: neither its date nor its mode change."""
+    md5 = hashlib.md5(path.read_bytes()).hexdigest()
+    kept = repository.path(f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}")
+    before = kept.stat()
+    content = bytearray(kept.read_bytes())
+    content[len(content) // 2] ^= 1
+    kept.chmod(0o644)
+    kept.write_bytes(content)
+    kept.chmod(before.st_mode)
+    os.utime(kept, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def from_cache(repository, folder):
+    """Have DVC bring ``folder`` from its cache again."""
+    shutil.rmtree(repository.path(folder))
+    repository.dvc("checkout")
+
+
+@pytest.mark.parametrize(
+    ("name", "reader"),
+    [
+        ("data/raw/digits.zip", "decode"),
+        ("data/images/shard-00003.npz", "split"),
+        ("data/images/MD5SUMS", "train"),
+        ("data/split/split.csv", "train"),
+        ("models/model.keras", "evaluate"),
+        ("data/predictions/test.csv", "plot"),
+    ],
+)
+def test_damage_in_dvcs_cache_is_noticed_and_mended_by_what_the_message_says(finished, name, reader):
+    whole = finished.path(name).read_bytes()
+    damage_in_cache(finished, finished.path(name))
+    from_cache(finished, Path(name).parent)
+    assert finished.path(name).read_bytes() != whole
+    assert finished.repro() == []  # DVC itself sees nothing
+    done = finished.dvc("repro", "--force", "--single-item", reader, check=False)
+    assert done.returncode != 0
+    assert f"{reader}: {name}: not as" in done.stderr
+    assert "Traceback" not in done.stderr
+    for command in re.findall(r"^  (rm .*|dvc .*)$", done.stderr, re.MULTILINE):
+        finished.run("bash", "-c", command)
+    assert finished.git("status", "--porcelain") == ""
+    from_cache(finished, Path(name).parent)
+    assert finished.path(name).read_bytes() == whole
+    assert finished.repro("--force", "--single-item", reader) == [reader]
+    assert finished.git("status", "--porcelain") == ""

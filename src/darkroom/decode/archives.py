@@ -11,6 +11,7 @@ from darkroom.decode import names, places, tars, zips
 from darkroom.decode.places import Found, Listed, Place
 from darkroom.decode.rejections import Reason, Rejected
 
+_NO_DATA = ("source.json", files.SEAL)
 _HEAD = 512  # bytes that tell an archive: one header of a tar
 _UNREAD = {b"Rar!": "RAR", b"7z\xbc\xaf\x27\x1c": "7-Zip", b"\x28\xb5\x2f\xfd": "Zstandard"}
 _IMAGE_STARTS = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
@@ -68,8 +69,8 @@ def members(raw: Path, scratch: Path, max_bytes: int) -> tuple[list[Member], lis
     Parameters
     ----------
     raw : Path
-        Archives (zip, tar, tar.gz, tar.bz2, tar.xz, told by content), loose files, and ``source.json``, which is none
-        of the data.
+        Archives (zip, tar, tar.gz, tar.bz2, tar.xz, told by content), loose files; ``source.json`` and
+        the seal are none of the data.
     scratch : Path
         A folder of the caller's, made anew here, for what cannot be read in place: compressed tars, and compressed
         archives in archives. Members lie there until the caller removes it.
@@ -87,7 +88,7 @@ def members(raw: Path, scratch: Path, max_bytes: int) -> tuple[list[Member], lis
     UserError
         There is nothing in ``raw``, an archive cannot be opened at all, or the source holds more than ``max_bytes``.
     """
-    paths = sorted(path for path in raw.iterdir() if path.name != "source.json") if raw.is_dir() else []
+    paths = sorted(path for path in raw.iterdir() if path.name not in _NO_DATA) if raw.is_dir() else []
     if not paths:
         raise UserError(f"{raw}: empty; expected the source's archives, which the stage fetch brings")
     listing = _Listing(files.empty_folder(scratch), max_bytes)

@@ -88,13 +88,19 @@ def decode(
 
 def _key(raw: Path, labels: LabelsParams, preparation: Preparation, decode: DecodeParams) -> str:
     """Return the name of the work on these files; what of the params only says how it is done or stored is left out."""
-    sources = [
+    seal = raw / files.SEAL
+    # By content, where that is known: a temporary checkout has files of other dates.
+    sources: Any = seal.read_text(encoding="utf-8") if seal.is_file() else _stamps(raw)
+    asked = [preparation.to_json(), decode.shard_images, decode.max_bytes]
+    return workfolder.key([sources, labels.model_dump(mode="json"), asked])
+
+
+def _stamps(raw: Path) -> list[list[str | int]]:
+    return [
         [str(path.relative_to(raw)), path.stat().st_size, path.stat().st_mtime_ns]
         for path in sorted(raw.rglob("*"))
         if path.is_file()
     ]
-    asked = [preparation.to_json(), decode.shard_images, decode.max_bytes]
-    return workfolder.key([sources, labels.model_dump(mode="json"), asked])
 
 
 def _decode(
