@@ -132,6 +132,38 @@ def serve_command(
     server.run(model, host, port, max_bytes, max_images)
 
 
+@command(app, "replicate")
+def replicate_command(
+    seeds: Annotated[int, typer.Option(help="How many runs, each with another seed of training.")] = 5,
+    start: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set-param", "-S", help="A param of all runs, as for `dvc exp run`.", metavar="KEY=VALUE"
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", "-n", help="Of the group; default: the branch's, followed by the settings."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_md: Annotated[bool, typer.Option("--md", help="Print Markdown.")] = False,
+) -> None:
+    """Train again with other seeds, as DVC experiments, and say how far the figures spread.
+
+    The runs are called NAME@0, NAME@1 …; `darkroom compare NAME@ OTHER@` compares two such groups.
+    """
+    from darkroom.replicate import command as replication
+
+    if as_json and as_md:
+        raise UserError("--json and --md: choose one of them")
+    result = replication.run(seeds, start, settings or [], name, lambda line: typer.echo(line, err=True))
+    form: replication.Form = "json" if as_json else "md" if as_md else "text"
+    typer.echo(replication.render(result, form), nl=False)
+    if result.failed:
+        raise UserError(replication.complaint(result))
+
+
 @command(app, "verify")
 def verify_command(
     recipe: Annotated[

@@ -1,12 +1,12 @@
 """The comparison of what two revisions hold: predictions, metrics and changed params; or of two groups of runs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from darkroom import UserError
-from darkroom.compare import comparison, replicates, revisions
+from darkroom.compare import comparison, groups, replicates, revisions
 from darkroom.compare.comparison import Comparison
 from darkroom.compare.replicates import Replicates
 from darkroom.compare.revisions import Run
@@ -48,7 +48,8 @@ def compare(a: str = "HEAD", b: str = revisions.WORKSPACE, repo: Path = Path()) 
     Parameters
     ----------
     a, b : str
-        A branch, tag, commit or experiment, or ``workspace``; or several, separated by commas.
+        A branch, tag, commit or experiment, or ``workspace``; or several, separated by commas; ``main@`` is the
+        group of the experiments main@0, main@1 ….
     repo : Path
         The project's folder; nothing in it changes.
 
@@ -57,7 +58,7 @@ def compare(a: str = "HEAD", b: str = revisions.WORKSPACE, repo: Path = Path()) 
     UserError
         A revision is unknown or holds no run, or the two cannot be compared.
     """
-    runs_a, runs_b = (tuple(revisions.read(name, repo) for name in names(text)) for text in (a, b))
+    runs_a, runs_b = (tuple(read(names(text), repo)) for text in (a, b))
     if len(runs_a) == len(runs_b) == 1:
         one, other = runs_a[0], runs_b[0]
         result = comparison.compare(one.predictions, other.predictions)
@@ -83,6 +84,16 @@ def names(text: str) -> list[str]:
             f"got {text!r} as a revision; expected a branch, tag, commit or experiment, or 'workspace'"
         )
     return found
+
+
+def read(names: Iterable[str], repo: Path) -> Iterator[Run]:
+    """Yield the runs of ``names``, those of a group in the order of their seeds."""
+    for name in names:
+        if groups.is_group(name):
+            for member, reference in groups.members(name, repo).items():
+                yield revisions.read(member, repo, reference)
+        else:
+            yield revisions.read(name, repo)
 
 
 def changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[Change, ...]:

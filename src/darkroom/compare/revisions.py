@@ -48,7 +48,7 @@ class Run:
     images: str
 
 
-def read(name: str, repo: Path) -> Run:
+def read(name: str, repo: Path, reference: str | None = None) -> Run:
     """Read a run from DVC's cache or, where that lacks it, from the default remote.
 
     Parameters
@@ -57,6 +57,8 @@ def read(name: str, repo: Path) -> Run:
         A branch, tag, commit or experiment; or ``workspace``.
     repo : Path
         The project's folder.
+    reference : str, optional
+        The full git reference of ``name``, where that alone could mean several experiments.
 
     Raises
     ------
@@ -64,7 +66,7 @@ def read(name: str, repo: Path) -> Run:
         There is no such revision, or it has no predictions, params or metrics, or they cannot be read.
     """
     try:
-        held = DVCFileSystem(str(repo), rev=None if name == WORKSPACE else name)
+        held = DVCFileSystem(str(repo), rev=None if name == WORKSPACE else reference or name)
         predictions = _predictions(name, _text(held, name, PREDICTIONS))
         params = YAML(typ="safe").load(_text(held, name, PARAMS))
         metrics = json.loads(_text(held, name, METRICS))

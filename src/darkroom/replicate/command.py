@@ -1,0 +1,168 @@
+"""What the command `darkroom replicate` does, for the command line to call."""
+
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Literal, NoReturn
+
+from darkroom import UserError
+from darkroom.compare import groups
+from darkroom.replicate import experiments, summary
+from darkroom.replicate.experiments import Outcome
+from darkroom.replicate.summary import Summary
+
+Form = Literal["text", "md", "json"]
+
+RENDER = {"text": summary.render_text, "md": summary.render_md, "json": summary.render_json}
+
+
+def run(
+    seeds: int,
+    start: int,
+    settings: Sequence[str],
+    name: str | None,
+    say: Callable[[str], None],
+    repo: Path = Path(),
+) -> Summary:
+    """Run the pipeline with seeds ``start`` … ``start + seeds - 1`` and return what became of them.
+
+    Parameters
+    ----------
+    seeds, start : int
+        How many seeds of training (``seed`` in params.yaml), and the first.
+    settings : sequence of str
+        Other params of all runs, as for `dvc exp run -S`.
+    name : str or None
+        Of the group; by default the branch's, followed by the settings.
+    say : callable
+        Takes each line that shows progress.
+    repo : Path
+        The project's folder; nothing in it changes but DVC's experiments.
+
+    Raises
+    ------
+    UserError
+        The arguments, the project or DVC allow no run. A run that fails raises nothing: the others are still run.
+    """
+    check_arguments(seeds, start, settings)
+    check_project(repo)
+    group = group_name(name, settings, repo)
+    announce(repo, say)
+    outcomes = []
+    with terminated_as_interrupted():
+        for count, seed in enumerate(range(start, start + seeds), 1):
+            outcomes.append(one(group, seed, f"{count} of {seeds}", settings, repo, say))
+    done = [outcome for outcome in outcomes if outcome.reference]
+    metrics = {
+        stage: summary.columns([experiments.figures(run.reference, path, repo) for run in done])
+        for stage, path in summary.FILES.items()
+    }
+    return Summary(group, outcomes, metrics)
+
+
+def one(
+    group: str, seed: int, count: str, settings: Sequence[str], repo: Path, say: Callable[[str], None]
+) -> Outcome:
+    """Run one seed, saying how it goes."""
+    name = groups.run_name(group, seed)
+    say(f"{name} ({count})")
+    outcome = experiments.run(name, seed, settings, repo, lambda line: say(f"  {line}"))
+    if outcome.reused:
+        say("  already run, with this code and these params")
+    if not outcome.reference:
+        say(f"  failed: {outcome.message}")
+    return outcome
+
+
+def check_arguments(seeds: int, start: int, settings: Sequence[str]) -> None:
+    """Raise a UserError if no group of runs can come of these."""
+    if seeds < 2:
+        raise UserError(
+            f"--seeds: got {seeds}; expected 2 or more: how far runs spread cannot be told from one"
+        )
+    if start < 0:
+        raise UserError(f"--start: got {start}; expected 0 or more")
+    for setting in settings:
+        key, equals, _ = setting.partition("=")
+        if not equals:
+            raise UserError(f"-S {setting}: expected key=value, as in -S train.epochs=40")
+        if key == "seed":
+            raise UserError(
+                f"-S {setting}: the seed is what runs differ in; choose it by --seeds and --start"
+            )
+
+
+def check_project(repo: Path) -> None:
+    """Raise a UserError if ``repo`` is no project with a commit to run."""
+    if not (repo / "dvc.yaml").is_file() or not (repo / "params.yaml").is_file():
+        raise UserError(
+            "no dvc.yaml and params.yaml here; run this from the project's folder, which holds both"
+        )
+    done = subprocess.run(
+        ["git", "rev-parse", "--verify", "--quiet", "HEAD"], cwd=repo, capture_output=True, check=False
+    )
+    if done.returncode:
+        raise UserError("no git commit here; experiments belong to one: `git init`, `git commit`, then again")
+
+
+def group_name(name: str | None, settings: Sequence[str], repo: Path) -> str:
+    """Return the group's name, with the mark that `darkroom compare` knows it by."""
+    if name is None:
+        branch = git_branch(repo)
+        name = re.sub(r"[^\w.=+-]+", "-", "+".join([branch, *settings])).strip("-.")
+    words = ["git", "check-ref-format", f"refs/exps/{groups.run_name(name + groups.MARK, 0)}"]
+    valid = re.fullmatch(r"\w[\w.=+-]*", name) and not subprocess.run(words, check=False).returncode
+    if not valid:
+        raise UserError(f"--name: got {name!r}; expected letters, digits and any of . = + - _ between them")
+    return name + groups.MARK
+
+
+def git_branch(repo: Path) -> str:
+    """Return the name of the branch, or the commit's short one where none is checked out."""
+    branch = experiments.git(repo, "rev-parse", "--abbrev-ref", "HEAD").strip()
+    return branch if branch != "HEAD" else experiments.git(repo, "rev-parse", "--short", "HEAD").strip()
+
+
+def announce(repo: Path, say: Callable[[str], None]) -> None:
+    """Say what of the workspace goes into the runs, as that is easily taken for granted."""
+    edited = experiments.git(repo, "diff", "--name-only", "HEAD", "--", ".", ":(exclude)dvc.lock").split("\n")
+    names = [name for name in edited if name]
+    if names:
+        some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        say(f"uncommitted edits are part of each run, as with `dvc exp run`: {some}")
+    untracked = experiments.untracked_inbox(repo)
+    if untracked:
+        say(
+            f"copied into each run, as neither git nor DVC tracks it: {', '.join(untracked)}"
+            f" (`dvc add {untracked[0]}` spares the copy)"
+        )
+
+
+@contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that no run is left behind."""
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def render(result: Summary, form: Form) -> str:
+    """Return the tables of a group; nothing where fewer than two runs succeeded."""
+    return RENDER[form](result) if len(result.done) > 1 else ""
+
+
+def complaint(result: Summary) -> str:
+    """Return the message for the runs that failed."""
+    lines = [f"{run.name} failed: {run.message}" for run in result.failed]
+    runs = f"{len(result.failed)} of {len(result.outcomes)} runs failed"
+    return "\n".join([f"{runs}; after the cure the same command runs only these", *lines])

@@ -1,0 +1,139 @@
+"""What a group of runs amounts to: mean, standard deviation and interval of each metric, as text, Markdown or JSON."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from darkroom.compare import markdown, statistics, text
+from darkroom.compare.document import Table
+from darkroom.compare.statistics import Spread
+from darkroom.replicate.experiments import Outcome
+
+FILES = {"evaluate": "metrics/evaluate.json", "train": "metrics/train.json"}
+TITLES = {"evaluate": "On the test images", "train": "Of the training"}
+
+INTERVAL = "95 % interval of the mean by Student's t over the seeds"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The runs of a group, and the values of each metric in their order.
+
+    Attributes
+    ----------
+    group : str
+        The name that `darkroom compare` takes for all of them.
+    outcomes : sequence of Outcome
+        One a seed, failed ones among them.
+    metrics : mapping
+        Stage to metric to its values, one a run that succeeded.
+    """
+
+    group: str
+    outcomes: Sequence[Outcome]
+    metrics: Mapping[str, Mapping[str, Sequence[float]]]
+
+    @property
+    def done(self) -> list[Outcome]:
+        """The runs that succeeded."""
+        return [outcome for outcome in self.outcomes if outcome.reference]
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """The runs that did not."""
+        return [outcome for outcome in self.outcomes if not outcome.reference]
+
+
+def columns(runs: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    """Return the metrics that every run has, and their values in the order of runs."""
+    shared = [name for name in runs[0] if all(name in run for run in runs)] if runs else []
+    return {name: [run[name] for run in runs] for name in shared}
+
+
+def render_text(summary: Summary) -> str:
+    """Return the tables for a terminal."""
+    tables = [line for table in tabled(summary) for line in [*text.lines(table), ""]]
+    return "\n".join([headline(summary), "", *tables, *closing(summary)]) + "\n"
+
+
+def render_md(summary: Summary) -> str:
+    """Return the tables as Markdown."""
+    blocks = [f"**{markdown.escape(headline(summary))}**"]
+    for table in tabled(summary):
+        blocks += [markdown.escape(table.title), markdown.table(table)]
+    return "\n\n".join([*blocks, *map(markdown.escape, closing(summary))]) + "\n"
+
+
+def render_json(summary: Summary) -> str:
+    """Return everything as JSON, constant metrics and those by class included."""
+    content: dict[str, Any] = {
+        "group": summary.group,
+        "interval": INTERVAL,
+        "runs": [{"experiment": run.name, "seed": run.seed, "reused": run.reused} for run in summary.done],
+        "failed": [
+            {"experiment": run.name, "seed": run.seed, "message": run.message} for run in summary.failed
+        ],
+        "metrics": {
+            stage: {
+                name: {**dataclasses.asdict(statistics.spread(values)), "values": list(values)}
+                for name, values in metrics.items()
+            }
+            for stage, metrics in summary.metrics.items()
+        },
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def headline(summary: Summary) -> str:
+    """Return the accuracy on the test images in one line."""
+    accuracy = summary.metrics["evaluate"].get("accuracy")
+    seeds = ", ".join(str(run.seed) for run in summary.done)
+    over = f"over {len(summary.done)} seeds ({seeds})"
+    if accuracy is None:
+        return f"{summary.group} {over}"
+    one = statistics.spread(accuracy)
+    return f"{summary.group} accuracy {one.mean:.4f} ± {one.sd:.4f} ({one.low:.4f} to {one.high:.4f}) {over}"
+
+
+def tabled(summary: Summary) -> list[Table]:
+    """Return a table a stage, of what varies and is not of one class alone."""
+    header = ("metric", "mean", "sd", "95 % interval", "least", "most")
+    tables = []
+    for stage, metrics in summary.metrics.items():
+        rows = tuple(row(name, values) for name, values in readable(metrics).items())
+        if rows:
+            tables.append(Table(f"{TITLES[stage]} ({FILES[stage]})", header, rows))
+    return tables
+
+
+def readable(metrics: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
+    """Return what a reader looks at: metrics that are not the same in all runs, and are not of one class alone."""
+    classes = tuple(f"_{name.removeprefix('support_')}" for name in metrics if name.startswith("support_"))
+    return {
+        name: values
+        for name, values in metrics.items()
+        if len(set(values)) > 1 and not (name.endswith(classes) and name.rpartition("_")[0])
+    }
+
+
+def row(name: str, values: Sequence[float]) -> tuple[str, ...]:
+    """Return one metric's row."""
+    one: Spread = statistics.spread(values)
+    interval = f"{number(one.low)} to {number(one.high)}"
+    return name, number(one.mean), number(one.sd), interval, number(min(values)), number(max(values))
+
+
+def number(value: float) -> str:
+    """Return a figure with four decimals; one of a hundred or more with one."""
+    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.4f}"
+
+
+def closing(summary: Summary) -> list[str]:
+    """Return what the tables do not say."""
+    return [
+        f"sd: standard deviation of a run; interval: {INTERVAL}. Metrics that are the same in every run, and those of"
+        " one class, stand in --json.",
+        f"Compare: darkroom compare {summary.group} OTHER@",
+    ]
