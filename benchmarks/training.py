@@ -84,6 +84,7 @@ def main() -> None:
             params,
             folder / "images",
             folder / "split",
+            folder / "weights",
             folder / "models",
             folder / "h.csv",
         )

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -124,7 +125,7 @@ from darkroom.train.stage import train
 sections, images, split, out = json.loads(sys.argv[1]), *map(Path, sys.argv[2:])
 model, augment, params = (m.model_validate(sections[n]) for n, m in
     (("model", ModelParams), ("augment", AugmentParams), ("train", TrainParams)))
-train(5, model, augment, params, images, split, out / "models", out / "history.csv")
+train(5, model, augment, params, images, split, out, out / "models", out / "history.csv")
 """
 
 
@@ -144,11 +145,11 @@ def outputs(out):
     return {path.name: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
-def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path, sections, data, backend):
-    pytest.importorskip(backend, reason=f"{backend} is not installed")
-    params = sections(**EVERYTHING | {"train": EVERYTHING["train"] | {"backend": backend}})
-    folders = data()
+def killed_and_resumed(tmp_path, params, folders, here):
+    """Train undisturbed; again, killed once ``here(state)`` holds for what was saved; and on. Return what was said.
+
+    The three runs differ in time zone, locale and hash seed, and must end in the same bytes.
+    """
     undisturbed, killed = tmp_path / "one", tmp_path / "two"
     first = start(tmp_path, params, folders, undisturbed, {"PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo"})
     _, error = first.communicate(timeout=300)
@@ -158,7 +159,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path, sections, data, b
     (repository / ".dvc").mkdir(parents=True)
     process = start(repository, params, folders, killed, {"PYTHONHASHSEED": "2", "LC_ALL": "C"})
     waiting = repository / ".dvc" / "tmp" / "darkroom" / "train"
-    while not list(waiting.glob("[!.]*.checkpoint")):
+    while not any(here(Checkpoint(waiting, path.stem).load()) for path in waiting.glob("[!.]*.checkpoint")):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
@@ -166,6 +167,32 @@ def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path, sections, data, b
     again = start(repository, params, folders, killed, {"PYTHONHASHSEED": "3"})
     out, error = again.communicate(timeout=300)
     assert again.returncode == 0, error
-    assert "goes on after epoch" in out
     assert outputs(killed) == outputs(undisturbed)
     assert list(waiting.iterdir()) == []
+    return out
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
+def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path, sections, data, backend):
+    pytest.importorskip(backend, reason=f"{backend} is not installed")
+    params = sections(**EVERYTHING | {"train": EVERYTHING["train"] | {"backend": backend}})
+    assert "goes on after epoch" in killed_and_resumed(tmp_path, params, data(), lambda state: True)
+
+
+@pytest.mark.slow
+def test_a_training_killed_while_it_fine_tunes_goes_on_there(tmp_path, sections, data):
+    import keras
+
+    weights = tmp_path / "ready-made.weights.h5"
+    keras.utils.set_random_seed(0)
+    trained = keras.applications.MobileNetV3Small(include_top=False, weights=None, input_shape=(32, 32, 3))
+    trained.save_weights(weights)
+    network = {"network": "application", "application": "MobileNetV3Small", "weights": str(weights)}
+    params = sections(
+        model=network | {"dense": [8], "freeze": True},
+        augment=EVERYTHING["augment"],
+        train={"epochs": 2, "fine_tune_epochs": 4, "batch_size": 16, "ema": 0.9, "restore_best": True},
+    )
+    said = killed_and_resumed(tmp_path, params, data(size=32, channels=3), lambda state: state.phase == 1)
+    epoch = int(re.search(r"goes on after epoch (\d)", said)[1])
+    assert 2 < epoch < 6

@@ -203,8 +203,3 @@ def test_weights_of_another_network_are_refused(sections, tmp_path):
     )
     with pytest.raises(UserError, match=r"model\.weights: .*other.weights.h5 does not fit VGG16"):
         build(sections, (32, 32, 3), network="application", application="VGG16", weights=str(path))
-
-
-def test_missing_weights_are_named(sections):
-    with pytest.raises(UserError, match=r"model\.weights: nowhere\.h5: no such file"):
-        build(sections, (32, 32, 3), network="application", application="VGG16", weights="nowhere.h5")

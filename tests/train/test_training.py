@@ -27,6 +27,7 @@ def run(sections, folders, out, seed=0, **changes):
         params.augment,
         params.train,
         *folders,
+        out,
         out / "models",
         out / "plots" / "history.csv",
     )
@@ -151,6 +152,20 @@ def test_fine_tuning_thaws_after_the_first_phase(sections, data, tmp_path):
         .get_weights()[0]
     )
     assert not np.array_equal(kernel, trained.get_layer("block1_conv1").get_weights()[0])
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ("elsewhere/vgg.weights.h5", "expected null, imagenet or a file in "),
+        ("{}/../vgg.weights.h5", "expected null, imagenet or a file in "),
+        ("{}/vgg.weights.h5", "no such file"),
+    ],
+)
+def test_weights_come_from_the_folder_that_dvc_watches(sections, data, tmp_path, weights, message):
+    network = {"network": "application", "application": "VGG16", "weights": weights.format(tmp_path)}
+    with pytest.raises(UserError, match=rf"model\.weights: .*{message}"):
+        run(sections, data(), tmp_path, model=network)
 
 
 def test_the_description_says_what_the_model_is(sections, data, tmp_path):

@@ -2,7 +2,6 @@
 
 import inspect
 import warnings
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -117,10 +116,6 @@ def _build(builder: Any, model: ModelParams, raw: bool = False, **options: Any) 
 def _trained(builder: Any, model: ModelParams, size: tuple[int, int]) -> Any:
     """Return a model that has the trained weights: the network itself, or whatever model the file holds."""
     source = str(model.weights)
-    if source != "imagenet" and not Path(source).is_file():
-        raise UserError(
-            f"params.yaml: model.weights: {source}: no such file; expected null, imagenet or a file"
-        )
     try:
         if source.endswith(".keras"):
             return keras.models.load_model(source, compile=False)

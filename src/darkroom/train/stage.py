@@ -26,6 +26,7 @@ def train(
     train: TrainParams,
     images: Path,
     split: Path,
+    weights: Path,
     models: Path,
     history: Path,
 ) -> dict[str, Any]:
@@ -39,6 +40,8 @@ def train(
         Sections of params.yaml.
     images, split : Path
         What decode and split wrote.
+    weights : Path
+        The folder in which a file that ``model.weights`` names has to lie: DVC watches it.
     models : Path
         Emptied, then filled.
     history : Path
@@ -59,6 +62,7 @@ def train(
     rows = {part: np.flatnonzero(parts == part) for part in ("train", "validation")}
     head = targets.resolve_head(model.head, source.description["classes"])
     check(seed, model, train, rows["train"], rows["validation"])
+    check_weights(model.weights, weights)
     compilation.start(train)
     if not train.deterministic:
         print("train: train.deterministic is false: the next run may end in other weights, also when resumed")
@@ -140,6 +144,22 @@ def check(
         raise UserError(
             f"params.yaml: train.fine_tune_epochs: got {train.fine_tune_epochs} with model.freeze: false; "
             "expected 0, or freeze: true, since fine-tuning thaws what was frozen"
+        )
+
+
+def check_weights(wanted: str | None, folder: Path) -> None:
+    """Raise a UserError where the weights wanted lie outside ``folder``: DVC would not see them change."""
+    if wanted in (None, "imagenet"):
+        return
+    path = Path(os.path.normpath(wanted))
+    if folder not in path.parents:
+        raise UserError(
+            f"params.yaml: model.weights: {wanted}: expected null, imagenet or a file in {folder}/, "
+            "which `dvc repro` watches; move it there"
+        )
+    if not path.is_file():
+        raise UserError(
+            f"params.yaml: model.weights: {wanted}: no such file; expected null, imagenet or a file"
         )
 
 
