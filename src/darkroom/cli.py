@@ -6,7 +6,7 @@ Everything heavy is imported inside the command that needs it, so that ``--help`
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -162,6 +162,84 @@ def replicate_command(
     typer.echo(replication.render(result, form), nl=False)
     if result.failed:
         raise UserError(replication.complaint(result))
+
+
+@command(app, "export")
+def export_command(
+    to: Annotated[str, typer.Option("--to", metavar="onnx|tflite|savedmodel", help="The format.")],
+    model: Annotated[
+        Path, typer.Argument(help="model.keras with its model.json beside it, or their folder.")
+    ] = Path("models"),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="The file, or for savedmodel the folder, to write; default: in the current folder."
+        ),
+    ] = None,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Check on this picture, folder or archive, not on test images; may be given several times."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
+) -> None:
+    """Write the model for another runtime, raw pixels in, and check it against Keras on real images first."""
+    from darkroom.export import command as exporting
+
+    typer.echo(exporting.run(model, to, output, images or [], force, Path()))
+
+
+@command(app, "predict")
+def predict_command(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[MODEL] PATH...",
+            help="MODEL: a folder with model.keras and model.json, or the model's file; models/ where one PATH stands "
+            "alone. PATH: pictures, folders, archives; - reads a list of them from stdin.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write this file, not to stdout.")
+    ] = None,
+    form: Annotated[Literal["csv", "json", "kaggle"], typer.Option("--format", help="Of the table.")] = "csv",
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Only so many classes of each picture, the likeliest first.")
+    ] = None,
+    label: Annotated[
+        Literal["index", "probability", "name"],
+        typer.Option(
+            help="With --format kaggle: the class as a number, the second class's probability, its name."
+        ),
+    ] = "index",
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures in a step.")] = 256,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Threads that decode; default: one a processor.")
+    ] = None,
+    backend: Annotated[
+        Literal["tensorflow", "torch", "jax"] | None,
+        typer.Option(help="Compute on this; default: what the model was trained on."),
+    ] = None,
+    precision: Annotated[
+        Literal["float32", "bfloat16"],
+        typer.Option(help="bfloat16 is faster on hardware that has it, and slower elsewhere."),
+    ] = "float32",
+    max_bytes: Annotated[
+        int, typer.Option(min=1, help="Refuse a file, or an archive's content, of more bytes than this.")
+    ] = 20_000_000_000,
+) -> None:
+    """Say what a trained model sees in new pictures, prepared as in training.
+
+    Files that cannot be used are told on stderr and left out; the exit code is 2 if there are any.
+    """
+    from darkroom.predict import command as prediction
+
+    model, paths = (Path("models"), names) if len(names) == 1 else (Path(names[0]), names[1:])
+    options = prediction.Options(output, form, top, label, batch_size, workers, backend, precision, max_bytes)
+    if prediction.run(model, paths, options):
+        raise typer.Exit(2)
 
 
 @command(app, "verify")

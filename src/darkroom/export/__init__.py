@@ -1,0 +1,1 @@
+"""The command `darkroom export`: the trained model for runtimes other than Keras, checked against Keras."""

@@ -1,0 +1,74 @@
+"""What the command `darkroom export` does, for the command line to call."""
+
+import sys
+from pathlib import Path
+
+from darkroom import backends
+from darkroom.decode import names
+from darkroom.evaluate.classifier import described
+from darkroom.export import about, check, formats, output, pictures
+from darkroom.export.formats import Format
+from darkroom.export.quiet import quiet
+from darkroom.predict.model import load
+
+
+def run(
+    model: Path, to: str, destination: Path | None, images: list[Path], force: bool, project: Path
+) -> str:
+    """Export a model, check it, and return what to tell the user.
+
+    Parameters
+    ----------
+    model : Path
+        ``model.keras`` with ``model.json`` beside it, or their folder.
+    to : str
+        onnx, tflite or savedmodel.
+    destination : Path, optional
+        The file, or for savedmodel the folder, to write; by default in the current folder.
+    images : list of Path
+        Pictures, folders and archives to check on; none: test images of the pipeline.
+    force : bool
+        Replace what an earlier export wrote there.
+    project : Path
+        The folder with ``data/``.
+
+    Raises
+    ------
+    UserError
+        The format, the model, the images or the destination will not do, or the exported model differs from Keras;
+        nothing is written then.
+    """
+    format = formats.named(to)
+    file, description = described(model)
+    path = output.destination(destination, file, format, force)
+    with (
+        pictures.opened(images, project, tuple(description["shape"])) as chosen,
+        output.staged(path) as part,
+        quiet(),
+    ):
+        # Always on TensorFlow, which alone writes all formats: weights are portable. And on its CPU, since a GPU may
+        # round products to fewer digits than the tolerance allows.
+        backends.start(
+            "tensorflow", "cpu", description["threads"], description["deterministic"], "darkroom export"
+        )
+        agreement = _written(model, format, part, chosen)
+    for one in chosen.bad:
+        print(f"{names.shown(one.id)}: {names.shown(one.why)}", file=sys.stderr)
+    return f"{path}: {_words(agreement, chosen)}"
+
+
+def _written(model: Path, format: Format, part: Path, chosen: pictures.Pictures) -> check.Agreement:
+    from darkroom.export.graph import Graph
+
+    loaded = load(model, pictures.BATCH, "tensorflow")
+    writer = format.writer
+    writer.write(Graph(loaded.network), part, about.about(loaded, format))
+    return check.compare(loaded.probabilities, writer.runtime(part), chosen.batches(loaded.prepare))
+
+
+def _words(agreement: check.Agreement, chosen: pictures.Pictures) -> str:
+    same = "all" if agreement.same == agreement.images else f"{agreement.same}"
+    return (
+        f"checked against Keras on {agreement.images} {chosen.kind}: at most {agreement.largest:.1e} apart in the "
+        f"probability of a class ({check.TOLERANCE:g} is allowed), the same class for {same} of them"
+    )

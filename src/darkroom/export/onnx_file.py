@@ -1,0 +1,77 @@
+"""ONNX: one file, run by onnxruntime and most else."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnxruntime  # type: ignore[import-untyped]
+import tf2onnx  # type: ignore[import-untyped]
+
+from darkroom.evaluate.classifier import Probabilities
+from darkroom.export.about import NAME
+from darkroom.export.formats import Runtime
+from darkroom.export.graph import INPUT, OUTPUT, Graph
+from darkroom.images import Pixels
+
+OPSET = 15  # the converter's own choice, written down so that another version of it makes the same file
+
+
+def write(graph: Graph, path: Path, about: dict[str, Any]) -> None:
+    """Write ``graph`` as one ``.onnx`` file; ``about`` as JSON in its metadata, under ``darkroom``."""
+    model, _ = tf2onnx.convert.from_function(graph.classify, graph.classify.input_signature, opset=OPSET)
+    _name(model.graph)
+    onnx.helper.set_model_props(model, {NAME: json.dumps(about, ensure_ascii=False)})
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def runtime(path: Path) -> Runtime:
+    """Open the file with onnxruntime, on the CPU."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+    def classify(pixels: Pixels) -> Probabilities:
+        return session.run([OUTPUT], {INPUT: pixels})[0]
+
+    return classify
+
+
+def _name(graph: Any) -> None:
+    """Name all nodes, tensors and weights by where they stand.
+
+    The converter numbers what it adds, and picks among equal constants, in the order of a set: the graph is the same
+    every time, the names are not.
+    """
+    names = {value.name: value.name for value in (*graph.input, *graph.output)}
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    used: list[Any] = []
+    taken: set[str] = set(names)
+    for node in graph.node:
+        node.name = _free(re.sub(r"__\d+$", "", node.name), taken)
+        for position, name in enumerate(node.input):
+            if name in constants and name not in names:
+                names[name] = _free(f"{node.name}/input{position}", taken)
+                used.append(constants[name])
+        for name in node.output:
+            names.setdefault(name, _free(f"{node.name}/output", taken))
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names[name] for name in node.output]
+    for tensor in used:
+        tensor.name = names[tensor.name]
+    del graph.initializer[:]
+    graph.initializer.extend(used)
+    del graph.value_info[:]
+    graph.name = "darkroom"
+    for value in (*graph.input, *graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "images"
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return ``name``, or the first of ``name_2``, ``name_3`` … that is not taken, and take it."""
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}_{number}"
+    taken.add(free)
+    return free
