@@ -48,18 +48,25 @@ def test_a_damaged_file_is_set_aside_and_said(tmp_path, capsys, damage):
     assert "damaged; set aside as a.damaged, training starts afresh" in capsys.readouterr().out
 
 
-def test_finishing_removes_its_own_and_older_ones_not_in_use(tmp_path):
-    for key in ("old", "used"):
+@pytest.mark.parametrize("clock", [1, 2**33], ids=["long ago", "the clock was set back since"])
+def test_finishing_removes_its_own_and_older_ones_not_in_use(tmp_path, clock):
+    for key in ("old", "used", "saved again"):
         Checkpoint(tmp_path, key).save(state())
-        os.utime(tmp_path / f"{key}.checkpoint", (1, 1))
+        os.utime(tmp_path / f"{key}.checkpoint", (clock, clock))
+    (tmp_path / "killed before its first epoch ended.lock").touch()
+    (tmp_path / "old.damaged").touch()
     mine = Checkpoint(tmp_path, "mine")
     with mine.alone(), Checkpoint(tmp_path, "used").alone():
         mine.save(state())
-        Checkpoint(tmp_path, "newer").save(state())
+        for key in ("saved again", "newer"):
+            Checkpoint(tmp_path, key).save(state())
         mine.finish()
-        assert sorted(path.name for path in tmp_path.glob("*.checkpoint")) == [
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            "mine.lock",
             "newer.checkpoint",
+            "saved again.checkpoint",
             "used.checkpoint",
+            "used.lock",
         ]
 
 

@@ -5,7 +5,6 @@ import hashlib
 import io
 import json
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,7 +68,7 @@ class Checkpoint:
 
     def __init__(self, folder: Path, key: str) -> None:
         self.path = folder / f"{key}{_SUFFIX}"
-        self._started = time.time()
+        self._found = _stamps(folder)
 
     def save(self, state: State) -> None:
         """Write ``state``, whole or not at all."""
@@ -97,14 +96,17 @@ class Checkpoint:
         return _unpack(payload)
 
     def finish(self) -> None:
-        """Remove this checkpoint and those that lay here before this training began, unless one is in use."""
+        """Remove this checkpoint, and what has lain here untouched since before this training began, unless in use.
+
+        What was saved since belongs to a training that was killed while this one ran, and may be gone on with.
+        """
         self.path.unlink(missing_ok=True)
-        for other in sorted(self.path.parent.iterdir()):
-            if other.suffix in (_SUFFIX, ".damaged") and other.stat().st_mtime < self._started:
+        for other, stamp in _stamps(self.path.parent).items():
+            if self._found.get(other) == stamp:
                 lock = other.with_suffix(".lock")
                 with contextlib.suppress(BlockingIOError), files.locked(lock):
                     other.unlink(missing_ok=True)
-                    lock.unlink()
+                    lock.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -146,6 +148,19 @@ class Orphan:
 
     def __bool__(self) -> bool:
         return os.getppid() != self._parent
+
+
+def _stamps(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Return what tells one state of each file in ``folder`` from another: equal or not, never earlier or later.
+
+    A clock that was set back in between makes old files look new.
+    """
+    stamps = {}
+    for path in sorted(folder.glob("*")) if folder.is_dir() else []:
+        with contextlib.suppress(FileNotFoundError):  # another training, of other params, has just finished
+            status = path.stat()
+            stamps[path] = (status.st_ino, status.st_mtime_ns)
+    return stamps
 
 
 def _digest(payload: bytes) -> bytes:

@@ -223,7 +223,9 @@ def _kept(settings: dict[str, Any], images: Path, split: Path, weights: str | No
         yield checkpoint.State(), lambda state: None
         return
     room = Path(__file__).parent
-    contents = [*sorted(room.glob("*.py")), *sorted(room.parent.glob("*.py"))]
+    # Of the files beside the rooms, those that dvc.yaml names for train: a new command is no reason to start afresh.
+    shared = [room.parent / f"{name}.py" for name in ("__init__", "backends", "files", "images", "params")]
+    contents = [*sorted(room.glob("*.py")), *shared]
     contents += [path for path in sorted(images.iterdir()) if path.is_file()]
     contents += [split / "split.csv", split / "normalization.npz"]
     if weights is not None and Path(weights).is_file():
