@@ -43,7 +43,12 @@ def test_a_bundled_set_is_one_archive_with_the_same_bytes_every_time(
         names = archive.namelist()
     assert len(names) == images
     assert names == sorted(names)
-    assert metrics == {"archives": 1, "bytes": len(before[f"{name}.zip"])}
+    origin = {"digits": "scikit-learn: load_digits", "ox": "darkroom: drawings of O and X, seed 0"}[name]
+    assert metrics == {
+        "source": f"{origin} (bundled)",
+        "archives": 1,
+        "bytes": len(before[f"{name}.zip"]),
+    }
     run(raw, name=name)
     assert {path.name: path.read_bytes() for path in raw.iterdir()} == before
 
@@ -72,7 +77,7 @@ def test_source_json_says_of_each_archive_where_from_and_its_digest(raw: Path, s
         {"name": name, "from": url, "bytes": len(content), "sha256": digest}
         for name, url in zip(["a.zip", "b.zip"], urls, strict=True)
     ]
-    assert metrics == {"archives": 2, "bytes": 2 * len(content)}
+    assert metrics == {"source": f"{urls[0]} and 1 more (http)", "archives": 2, "bytes": 2 * len(content)}
 
 
 def test_one_path_or_address_needs_no_list(raw: Path, site: Site) -> None:

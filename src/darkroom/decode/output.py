@@ -1,14 +1,14 @@
 """From finished shards to the folder that later stages read: labelled images, and apart those without a label."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from darkroom import files, images
-from darkroom.decode import shards
+from darkroom.decode import shards, thumbnails
 from darkroom.decode.layouts import Labelled
 from darkroom.decode.preparation import Preparation
 
@@ -46,6 +46,19 @@ def write(
         if folder is out or names:
             files.write_csv(folder / "index.csv", images.INDEX_COLUMNS, rows)
             images.write_description(folder, preparation.shape, classes, names, preparation.to_json())
+
+
+def thumbnails_of(
+    ids: Collection[str], finished: Sequence[shards.Shard], preparation: Preparation
+) -> thumbnails.Thumbnails:
+    """Return thumbnails of decoded images by id, as they were prepared; only shards that hold one are read."""
+    found: thumbnails.Thumbnails = {}
+    for shard in finished:
+        places = [number for number, row in enumerate(shard.rows) if row.id in ids]
+        if places:
+            pixels = images.read_shard(shard.pixels, preparation.shape)
+            found |= {shard.rows[number].id: thumbnails.of_pixels(pixels[number]) for number in places}
+    return found
 
 
 def _columns(row: shards.Row, known: Mapping[str, Labelled]) -> list[object]:

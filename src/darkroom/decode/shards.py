@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 
 from darkroom import files, images
 from darkroom.decode import archives, complaints, hashes
+from darkroom.decode import thumbnails as pictures
 from darkroom.decode.preparation import Preparation
 from darkroom.decode.rejections import Reason, Rejected
 
@@ -58,11 +60,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Shard:
-    """What one unit of work left in the work folder: pixels, their rows in the same order, and the files rejected."""
+    """What one unit of work left in the work folder: pixels, their rows in the same order, and the files rejected.
+
+    Of the first of these, by reason, there are ``thumbnails`` where anything could be decoded.
+    """
 
     pixels: Path
     rows: list[Row]
     rejected: list[tuple[str, Reason, str]]
+    thumbnails: pictures.Thumbnails
+
+
+def thumbnails_path(work: Path, number: int) -> Path:
+    """Return where the thumbnails of shard ``number`` lie in the work folder, if there are any."""
+    return work / f"shard-{number:05d}.thumbnails.npz"
 
 
 def paths(work: Path, number: int) -> tuple[Path, Path]:
@@ -83,13 +94,21 @@ def write(members: Sequence[archives.Member], number: int, work: Path, preparati
     thumbnails = np.empty((len(members), hashes.SIDE, hashes.SIDE), np.uint8)
     rows: list[dict[str, Any]] = []
     rejected = []
+    seen: pictures.Thumbnails = {}
+    tried: Counter[Reason] = Counter()
     with complaints.listening():
         for member in members:
+            data = b""
             try:
                 data = archives.read(member)
                 image = preparation.prepare(data)
             except Rejected as rejection:
                 rejected.append([member.id, rejection.reason, rejection.detail])
+                tried[rejection.reason] += 1
+                if rejection.reason in pictures.SHOWN and tried[rejection.reason] <= pictures.MOST:
+                    picture = pictures.of_file(data, preparation.max_pixels)
+                    if picture is not None:
+                        seen[member.id] = picture
                 continue
             pixels[len(rows)], thumbnails[len(rows)] = image.pixels, image.thumbnail
             rows.append(
@@ -106,6 +125,8 @@ def write(members: Sequence[archives.Member], number: int, work: Path, preparati
         row["phash"] = f"{phash:016x}"
     pixels_path, rows_path = paths(work, number)
     images.write_shard(pixels_path, pixels[: len(rows)])
+    if seen:
+        pictures.write(thumbnails_path(work, number), seen)
     with files.whole(
         rows_path
     ) as part:  # in one line: the encoder that indents takes as long as reading the files
@@ -118,4 +139,5 @@ def read(work: Path, number: int) -> Shard:
     pixels_path, rows_path = paths(work, number)
     content = files.read_json(rows_path)
     rejected = [(name, Reason(reason), detail) for name, reason, detail in content["rejected"]]
-    return Shard(pixels_path, [Row(**row) for row in content["rows"]], rejected)
+    rows = [Row(**row) for row in content["rows"]]
+    return Shard(pixels_path, rows, rejected, pictures.read(thumbnails_path(work, number)))

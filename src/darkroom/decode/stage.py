@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from darkroom import UserError, files
-from darkroom.decode import archives, duplicates, layouts, output, shards, spread, workfolder
+from darkroom.decode import archives, duplicates, layouts, output, shards, spread, thumbnails, workfolder
 from darkroom.decode.params import DecodeParams, ImageParams, LabelsParams
 from darkroom.decode.preparation import Preparation
 from darkroom.decode.rejections import Reason
@@ -28,8 +28,9 @@ def decode(
     inbox : Path
         Where a table of labels may lie beside the source.
     out : Path
-        Receives an :mod:`darkroom.images` folder and ``rejected.csv`` (id, reason, detail); images without a label
-        become a second such folder, ``unlabelled``.
+        Receives an :mod:`darkroom.images` folder and ``rejected.csv`` (id, reason, detail), with
+        ``rejected.npz`` where there are thumbnails of such files (see :func:`thumbnails.write`); images without a
+        label become a second such folder, ``unlabelled``.
 
     Returns
     -------
@@ -72,8 +73,11 @@ def decode(
 
         classes = sorted({row.label for row in rows})
         used = {row.row.id for row in rows}
+        seen = _seen(finished, rejected, preparation)
         output.write(files.empty_folder(out), finished, known, used, classes, preparation, decode.format)
         files.write_csv(out / "rejected.csv", ["id", "reason", "detail"], rejected)
+        if seen:
+            thumbnails.write(out / "rejected.npz", seen)
     return {
         "files": len(rows) + len(rejected) + unlabelled,
         "used": len(rows),
@@ -121,6 +125,16 @@ def _decode(
     total = sum(len(plan[number]) for number in missing)
     spread.run(tasks, total, decode.workers, decode.backend)
     return [shards.read(work, number) for number in range(len(plan))]
+
+
+def _seen(
+    finished: Sequence[shards.Shard], rejected: Sequence[Rejection], preparation: Preparation
+) -> thumbnails.Thumbnails:
+    """Return thumbnails of the first rejected files of each reason, of those that left anything to decode."""
+    known = {name: picture for shard in finished for name, picture in shard.thumbnails.items()}
+    conflicts = [name for name, reason, _ in rejected if reason is Reason.LABEL_CONFLICT]
+    known |= output.thumbnails_of(conflicts[: thumbnails.MOST], finished, preparation)
+    return thumbnails.examples(rejected, known)
 
 
 def _check(rejected: Sequence[Rejection], used: int, unlabelled: int, most: float) -> None:

@@ -25,7 +25,7 @@ def fetch(source: SourceParams, inbox: Path, raw: Path) -> dict[str, object]:
     Returns
     -------
     dict
-        The metrics: number of archives and their bytes in all.
+        The metrics: the source in words, number of archives, and their bytes in all.
 
     Raises
     ------
@@ -40,7 +40,17 @@ def fetch(source: SourceParams, inbox: Path, raw: Path) -> dict[str, object]:
         ) from None
     archives = [_record(path, origin) for path, origin in _bring(source, inbox, raw)]
     files.write_json(raw / "source.json", {"kind": source.kind, "archives": archives})
-    return {"archives": len(archives), "bytes": sum(archive["bytes"] for archive in archives)}
+    return {
+        "source": f"{_origins(archives)} ({source.kind})",
+        "archives": len(archives),
+        "bytes": sum(archive["bytes"] for archive in archives),
+    }
+
+
+def _origins(archives: list[dict[str, Any]]) -> str:
+    """Return in a few words where archives came from: what a table of metrics has room for."""
+    origins = list(dict.fromkeys(archive["from"] for archive in archives))
+    return origins[0] if len(origins) == 1 else f"{origins[0]} and {len(origins) - 1} more"
 
 
 def _bring(source: SourceParams, inbox: Path, raw: Path) -> list[tuple[Path, str]]:

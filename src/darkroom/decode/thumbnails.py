@@ -1,0 +1,91 @@
+"""Small pictures of files that were rejected, so that a reader of the report sees what was left out."""
+
+import io
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from darkroom import files
+from darkroom.decode import complaints, resizing
+from darkroom.decode.rejections import Reason
+from darkroom.images import Pixels
+
+SIDE = 96
+"""The longest side of a thumbnail, pixels."""
+
+MOST = 8
+"""Thumbnails of one reason, at most: examples, not an archive."""
+
+SHOWN = frozenset([Reason.TOO_SMALL, Reason.TRUNCATED, Reason.CORRUPT])
+"""Reasons that leave something to decode; those of too large a file must not be decoded at all."""
+
+Thumbnails = dict[str, Pixels]
+"""By the file's id: uint8, (height, width, 3), RGB."""
+
+_END_OF_JPEG = b"\xff\xd9"
+
+
+def of_file(data: bytes, max_pixels: int) -> Pixels | None:
+    """Return what can be made out of a damaged or too small picture; None where that is nothing.
+
+    A JPEG that ends too early is given an end: its decoder then fills what is missing with grey. Call it inside
+    :func:`darkroom.decode.complaints.listening`.
+    """
+
+    def attempt() -> Pixels | None:
+        try:
+            with Image.open(io.BytesIO(data)) as image:  # reads the header alone
+                width, height = image.size
+            if width * height > max_pixels:
+                return None
+            encoded = np.frombuffer(data + _END_OF_JPEG, np.uint8)
+            return cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)  # type: ignore[return-value]
+        except MemoryError:
+            raise
+        except Exception:
+            return (
+                None  # what a damaged file makes a decoder raise has no bounds; its reason is known already
+            )
+
+    picture, _ = complaints.decoded(attempt)
+    return None if picture is None else of_pixels(picture)
+
+
+def of_pixels(picture: Pixels) -> Pixels:
+    """Return a picture, uint8 (height, width[, 1 or 3]), small enough and in three channels."""
+    height, width = picture.shape[:2]
+    factor = min(1.0, SIDE / max(height, width))
+    size = (max(1, round(height * factor)), max(1, round(width * factor)))
+    small = resizing.squash(np.squeeze(picture, 2) if picture.shape[2:] == (1,) else picture, size, "auto")
+    return np.repeat(small[..., None], 3, axis=2) if small.ndim == 2 else small
+
+
+def examples(rejected: Iterable[tuple[str, Reason, str]], known: Thumbnails) -> Thumbnails:
+    """Return the thumbnails of the first :data:`MOST` files of each reason, in the order of ``rejected``."""
+    chosen: Thumbnails = {}
+    count: Counter[Reason] = Counter()
+    for name, reason, _ in rejected:
+        if name in known and count[reason] < MOST:
+            count[reason] += 1
+            chosen[name] = known[name]
+    return chosen
+
+
+def write(path: Path, thumbnails: Mapping[str, Pixels]) -> None:
+    """Write thumbnails as one NPZ: ``ids`` and, by their places in it, the arrays ``0``, ``1`` and so on."""
+    arrays: dict[str, Any] = {str(place): thumbnail for place, thumbnail in enumerate(thumbnails.values())}
+    with files.whole(path) as part:
+        np.savez(part, ids=np.array(list(thumbnails), np.str_), **arrays)
+
+
+def read(path: Path) -> Thumbnails:
+    """Read what :func:`write` wrote; nothing where there is no such file."""
+    if not path.is_file():
+        return {}
+    with np.load(path) as arrays:
+        return {str(name): arrays[str(place)] for place, name in enumerate(arrays["ids"])}
