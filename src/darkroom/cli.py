@@ -25,6 +25,18 @@ RECIPES = Path("recipes")
 PARAMS = Path("params.yaml")
 
 
+class Command(typer.core.TyperCommand):
+    """A command whose options, where they cannot be read, end it with exit code 1 as any other mistake does."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Read the command line."""
+        try:
+            return super().make_context(*arguments, **options)
+        except typer.TyperException as error:
+            error.exit_code = 1
+            raise
+
+
 def command(parent: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a command; a user's mistake ends it with its message and exit code 1, a bug with its traceback."""
 
@@ -37,7 +49,7 @@ def command(parent: typer.Typer, name: str) -> Callable[[Callable[..., None]], C
                 typer.echo(f"darkroom: {error}", err=True)
                 raise typer.Exit(1) from None
 
-        parent.command(name)(guarded)
+        parent.command(name, cls=Command)(guarded)
         return guarded
 
     return register
@@ -192,15 +204,20 @@ def export_command(
 
 @command(app, "predict")
 def predict_command(
-    names: Annotated[
-        list[str],
+    model: Annotated[
+        str,
         typer.Argument(
-            metavar="[MODEL] PATH...",
-            help="MODEL: a folder with model.keras and model.json, or the model's file; models/ where one PATH stands "
-            "alone. PATH: pictures, folders, archives; - reads a list of them from stdin.",
-            show_default=False,
+            metavar="MODEL",
+            help="A folder with model.keras and model.json, or the model's file. Where one argument stands alone, it "
+            "is a PATH, and the model that of models/.",
         ),
     ],
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PATH", help="Pictures, folders and archives of them; - reads a list of paths from stdin."
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write this file, not to stdout.")
     ] = None,
@@ -236,9 +253,10 @@ def predict_command(
     """
     from darkroom.predict import command as prediction
 
-    model, paths = (Path("models"), names) if len(names) == 1 else (Path(names[0]), names[1:])
+    if not paths:
+        model, paths = "models", [model]
     options = prediction.Options(output, form, top, label, batch_size, workers, backend, precision, max_bytes)
-    if prediction.run(model, paths, options):
+    if prediction.run(Path(model), paths, options):
         raise typer.Exit(2)
 
 

@@ -8,6 +8,8 @@ from darkroom import UserError
 from darkroom.decode.preparation import Preparation
 from darkroom.evaluate.classifier import Classifier, Probabilities, described
 from darkroom.images import Pixels
+from darkroom.predict import startup
+from darkroom.predict.precision import Precision, in_bfloat16
 
 BACKENDS = ("tensorflow", "torch", "jax")
 
@@ -66,7 +68,7 @@ class Model:
         return self._classifier.probabilities(pixels)
 
 
-def load(path: Path, batch_size: int, backend: str | None = None) -> Model:
+def load(path: Path, batch_size: int, backend: str | None = None, precision: Precision = "float32") -> Model:
     """Load a model; imports Keras and its backend, which takes seconds.
 
     Parameters
@@ -77,6 +79,8 @@ def load(path: Path, batch_size: int, backend: str | None = None) -> Model:
         Images in a step.
     backend : "tensorflow", "torch" or "jax", optional
         Where to compute; by default where the model was trained. A process has one backend for all its life.
+    precision : "float32" or "bfloat16"
+        In which the layers compute, whatever training computed in.
 
     Raises
     ------
@@ -89,7 +93,11 @@ def load(path: Path, batch_size: int, backend: str | None = None) -> Model:
     preparation = _preparation(about, description)
     if backend is None:
         _check_installed(about, description["backend"])
-    return Model(Classifier(path, batch_size, backend), preparation, file)
+    with startup.quiet():
+        classifier = Classifier(path, batch_size, backend)
+        if precision == "bfloat16":
+            classifier.network = in_bfloat16(classifier.network)
+    return Model(classifier, preparation, file)
 
 
 def _preparation(about: Path, description: dict[str, Any]) -> Preparation:

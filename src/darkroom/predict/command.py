@@ -1,0 +1,125 @@
+"""`darkroom predict`: pictures in, a table of labels and probabilities out, bad files told and skipped."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from tqdm import tqdm
+
+from darkroom import UserError, files
+from darkroom.decode import complaints, names
+from darkroom.evaluate.classifier import Probabilities, described
+from darkroom.predict import sources, tables
+from darkroom.predict.batches import batches
+from darkroom.predict.model import Model, load
+from darkroom.predict.precision import Precision
+from darkroom.predict.sources import Bad, Picture, Sources
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says beside model and paths; see ``darkroom predict --help``."""
+
+    output: Path | None = None
+    form: tables.Form = "csv"
+    top: int | None = None
+    label: tables.Label = "index"
+    batch_size: int = 256
+    workers: int | None = None
+    backend: str | None = None
+    precision: Precision = "float32"
+    max_bytes: int = 20_000_000_000
+
+
+def run(model: Path, paths: Sequence[str], options: Options) -> int:
+    """Predict the pictures that ``paths`` name; return how many files could not be used.
+
+    Parameters
+    ----------
+    model : Path
+        A folder with ``model.keras`` and ``model.json``, or the model's file.
+    paths : sequence of str
+        Files, folders and archives; ``-`` for a list of them on stdin.
+    options : Options
+
+    Raises
+    ------
+    UserError
+        A path is not there, the model is none, or options do not fit; nothing has been written.
+    """
+    if options.output is not None and options.output.is_dir():
+        raise UserError(f"--output {options.output}: a folder; expected the name of a file")
+    if model.is_file() and model.suffix != ".keras":
+        raise UserError(
+            f"{model}: no model (they are called NAME.keras); where several arguments stand, the first names the "
+            f"model: `darkroom predict models {model} …`"
+        )
+    file, description = described(model)
+    table = tables.table(options.form, description["classes"], options.top, options.label)
+    with tempfile.TemporaryDirectory(prefix="darkroom-predict-") as scratch:
+        listed = sys.stdin.buffer.read() if "-" in paths else b""
+        found = Sources(Path(scratch), options.max_bytes, options.output)
+        pictures, bad = sources.find(paths, listed, found)
+        total = len(pictures) + len(bad)
+        if options.form == "kaggle":
+            pictures = tables.in_order_of_kaggle(pictures)
+        loaded = load(file, options.batch_size, options.backend, options.precision)
+        with _opened(options.output) as out:
+            bad += _predict(loaded, pictures, table, out, options)
+    for one in bad:
+        print(f"{names.shown(one.id)}: {names.shown(one.why)}", file=sys.stderr)
+    if bad:
+        print(f"darkroom: {len(bad)} of {total} files could not be used", file=sys.stderr)
+    return len(bad)
+
+
+def _predict(
+    model: Model, pictures: Sequence[Picture], table: tables.Table, out: BinaryIO, options: Options
+) -> list[Bad]:
+    """Write the table of ``pictures`` batch by batch; return those that could not be used."""
+    bad: list[Bad] = []
+    workers = options.workers or len(os.sched_getaffinity(0))
+    made = batches(pictures, model.prepare, model.shape, options.batch_size, workers)
+    # Rows on a terminal show how far it is; a bar between them would only be in the way.
+    hidden = True if options.output is None and sys.stdout.isatty() else None
+    with contextlib.closing(made), complaints.listening(), complaints.stderr() as stream:
+        bar = tqdm(total=len(pictures), desc="predict", unit=" images", file=stream, disable=hidden)
+        with bar:
+            out.write(table.begin().encode())
+            for batch in made:
+                probabilities = model.probabilities(batch.pixels)
+                _check(probabilities, model)
+                out.write(table.rows(batch.ids, probabilities).encode())
+                out.flush()
+                bad += batch.bad
+                bar.update(len(batch.ids) + len(batch.bad))
+            out.write(table.end().encode())
+            out.flush()
+    return bad
+
+
+def _check(probabilities: Probabilities, model: Model) -> None:
+    if not np.isfinite(probabilities).all():
+        raise UserError(
+            f"{model.path}: gives probabilities that are no numbers: its training diverged; "
+            "try a smaller train.learning_rate"
+        )
+
+
+@contextlib.contextmanager
+def _opened(output: Path | None) -> Iterator[BinaryIO]:
+    """Give the stream to write to: a file that is there whole or not at all, or stdout."""
+    if output is None:
+        yield sys.stdout.buffer
+        return
+    try:
+        with files.whole(output) as part, part.open("wb") as file:
+            yield file
+    except OSError as error:
+        raise UserError(f"--output {output}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,188 @@
+"""The pictures that a user names: files, folders, archives and lists of them, as places that any thread can read."""
+
+import itertools
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from darkroom import UserError
+from darkroom.decode import archives, formats, names, places
+from darkroom.decode.places import Place
+from darkroom.decode.rejections import Reason, Rejected
+
+# Such a file is no archive: no need to look into it while the files are listed.
+_PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif")
+_LARGE = 2**26  # bytes; of a file this large the beginning is looked at before the whole is read
+
+
+class Picture(NamedTuple):
+    """A file to predict: its path as the user gave or would give it, an archive taken for a folder."""
+
+    id: str
+    place: Place
+
+
+class Bad(NamedTuple):
+    """A file that could not be used, and why, in words."""
+
+    id: str
+    why: str
+
+
+Source = Picture | Bad
+
+
+class Sources:
+    """Lists what paths name.
+
+    Parameters
+    ----------
+    scratch : Path
+        A folder of the caller's for what cannot be read in place; needed as long as the pictures are read.
+    max_bytes : int
+        A file of more bytes is bad, and so is an archive that holds more.
+    skip : Path or None
+        A file that is left out of folders: the command's own output.
+    """
+
+    def __init__(self, scratch: Path, max_bytes: int, skip: Path | None = None) -> None:
+        self._max_bytes = max_bytes
+        self._skip = skip.absolute() if skip else None
+        self._scratch = (scratch / f"{number:06d}" for number in itertools.count())
+
+    def named(self, path: str) -> Iterator[Source]:
+        """Yield what ``path`` names: itself, the files below a folder in the order of their names, or of an archive.
+
+        In folders, what begins with a dot and links to folders are left out.
+        """
+        try:
+            mode = Path(path).stat().st_mode
+            if stat.S_ISDIR(mode):
+                yield from self._below(Path(path))
+            elif stat.S_ISREG(mode):
+                yield from self._file(Path(path))
+            else:
+                yield Bad(printable(path), f"{Reason.NOT_A_FILE}: a pipe or a device")
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            yield Bad(printable(path), _words(error))
+
+    def _below(self, folder: Path) -> Iterator[Source]:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: os.fsencode(entry.name))
+        for entry in entries:
+            if entry.name.startswith(".") or (entry.is_symlink() and entry.is_dir()):
+                continue
+            path = folder / entry.name
+            if path.absolute() != self._skip:
+                yield from self.named(str(path))
+
+    def _file(self, path: Path) -> Iterator[Source]:
+        if path.name.lower().endswith(_PICTURES):
+            yield self._loose(path)
+        else:
+            yield from self._opened(path)
+
+    def _loose(self, path: Path) -> Source:
+        place = places.whole_file(path)
+        if place.bytes > self._max_bytes:
+            return Bad(
+                printable(str(path)),
+                f"{Reason.TOO_LARGE}: {place.bytes} bytes, --max-bytes is {self._max_bytes}",
+            )
+        return Picture(printable(str(path)), place)
+
+    def _opened(self, path: Path) -> Iterator[Source]:
+        """Yield the files of the archive at ``path``, or the file itself where it is none."""
+        # The reader of archives takes a folder of them: here one that holds a link to this one alone.
+        raw = next(self._scratch)
+        raw.mkdir()
+        link = raw / "file"
+        link.symlink_to(path.absolute())
+        try:
+            members, refused = archives.members(raw, next(self._scratch), self._max_bytes)
+        except UserError as error:
+            words = str(error).removeprefix(f"{link}: ").removeprefix(f"{raw}: ")
+            yield Bad(printable(str(path)), _reworded(words))
+            return
+        for member in members:
+            if member.place == places.whole_file(link):
+                yield self._loose(path)
+            else:
+                yield Picture(f"{printable(str(path))}/{member.id}", member.place)
+        for one in refused:
+            yield Bad(f"{printable(str(path))}/{one.id}", _reworded(f"{one.reason}: {one.detail}"))
+
+
+def find(paths: Sequence[str], listed: bytes, sources: Sources) -> tuple[list[Picture], list[Bad]]:
+    """Return the pictures that ``paths`` name, in that order, and the files that cannot be used.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Files, folders and archives; ``-`` stands for the paths in ``listed``.
+    listed : bytes
+        Paths, one a line, or separated by NUL where there is one (as ``find -print0`` writes them).
+    sources : Sources
+
+    Raises
+    ------
+    UserError
+        One of ``paths`` is not there, or they name no file at all.
+    """
+    for path in paths:
+        if path != "-" and not os.path.lexists(path):
+            raise UserError(f"{names.shown(path)}: no such file or folder")
+    everything = [source for path in _spelled_out(paths, listed) for source in sources.named(path)]
+    if not everything:
+        shown = ", ".join(names.shown(path) for path in paths[:5])
+        raise UserError(f"{shown}: no files there; expected pictures, folders or archives of them")
+    pictures = [source for source in everything if isinstance(source, Picture)]
+    return pictures, [source for source in everything if isinstance(source, Bad)]
+
+
+def read(picture: Picture) -> bytes:
+    """Return the bytes of a picture; safe from any number of threads at once.
+
+    Raises
+    ------
+    Rejected
+        It cannot be used.
+    OSError
+        It cannot be read.
+    """
+    if picture.place.bytes > _LARGE:
+        formats.sniff(places.head(picture.place, 512))
+    return places.read(picture.place)
+
+
+def bad(picture: Picture, error: Rejected | OSError) -> Bad:
+    """Return the file as one that could not be used."""
+    return Bad(picture.id, _reworded(str(error)) if isinstance(error, Rejected) else _words(error))
+
+
+def printable(path: str) -> str:
+    r"""Return a path as UTF-8 text: bytes that are none are spelled ``\xe9``, whatever the locale."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _spelled_out(paths: Sequence[str], listed: bytes) -> Iterator[str]:
+    for path in paths:
+        if path == "-":
+            yield from (
+                os.fsdecode(name) for name in listed.split(b"\0" if b"\0" in listed else b"\n") if name
+            )
+        else:
+            yield path
+
+
+def _words(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _reworded(words: str) -> str:
+    """Return the words of decode with the name that a limit of params.yaml has here."""
+    return words.replace("decode.max_bytes in params.yaml", "--max-bytes").replace(
+        "decode.max_bytes", "--max-bytes"
+    )

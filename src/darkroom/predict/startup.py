@@ -1,0 +1,27 @@
+"""What TensorFlow logs while it starts, kept off the standard error that a command's own words go to."""
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+
+# Information and warnings of absl, which TF_CPP_MIN_LOG_LEVEL does not reach before TensorFlow has read it.
+_NOISE = re.compile(rb"[IW]\d{4} \d\d|[IW]0000 00:|WARNING: All log messages before absl::InitializeLog\(\)")
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Drop such lines while the block runs; what else is written to stderr follows when it ends."""
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as heard:
+        os.dup2(heard.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            heard.seek(0)
+            for line in heard:
+                if not _NOISE.match(line):
+                    os.write(2, line)
