@@ -11,48 +11,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 RESCALE = ("rescale", {})
 
-PUBLISHED = {
-    "dogs-vs-cats-gray80": (
-        (80, 80, 1),
-        2,
-        {
-            "blocks": [[32], [64], [128, 128], [256, 256]],
-            "dense": [256],
-            "dropout": 0.5,
-            "dense_dropout": 0.0,
-            "dense_initializer": "he_normal",
-        },
-        2_764_417,
-    ),
-    "flowers": ((180, 180, 3), 5, {"blocks": [[16], [32], [64]], "dense": [128], "dropout": 0.0}, 3_989_285),
-    "malaria": (
-        (32, 32, 3),
-        2,
-        {
-            "blocks": [[16], [16, 16], [16, 16]],
-            "padding": ["valid", "same", "same"],
-            "pool_stride": 1,
-            "dense": [64, 32],
-            "dense_dropout": 0.2,
-        },
-        758_401,
-    ),
-    "cats-dogs-rgb64": ((64, 64, 3), 2, {"blocks": [[32], [64], [128]], "dense": [512, 256]}, 4_419_649),
-    "ox": ((150, 150, 1), 2, {"blocks": [[16], [32], [32]], "padding": "valid", "dense": [512]}, 4_750_049),
-}
-
 
 def build(sections, shape, classes=2, head=None, normalization=RESCALE, seed=0, precision="float32", **model):
     head = head or ("sigmoid" if classes == 2 else "softmax")
     return networks.build(sections(model=model).model, shape, classes, head, normalization, seed, precision)
-
-
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_published_networks_have_exactly_their_parameters(sections, name):
-    shape, classes, params, parameters = PUBLISHED[name]
-    network = build(sections, shape, classes, **params)
-    assert network.count_params() == parameters
-    assert network.output_shape == (None, 1 if classes == 2 else classes)
 
 
 def test_lenet_has_the_layers_of_lenet_5(sections):
