@@ -11,7 +11,7 @@ UV_VERSION := 0.13.8
 PYTEST := python -m pytest --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test test-slow verify check format lock bench clean
+.PHONY: help repro test test-slow verify check format lock bench results clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -56,7 +56,10 @@ lock: $(READY)  ## pin pyproject.toml's dependencies, with hashes, into requirem
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet --output-file requirements.txt
 
 bench: $(READY)  ## run the benchmarks behind the performance claims (on an otherwise idle machine)
-	for file in benchmarks/*.py; do python $$file || exit 1; done
+	for file in $(filter-out benchmarks/results.py,$(wildcard benchmarks/*.py)); do python $$file || exit 1; done
+
+results: $(READY)  ## run every recipe on real photos, thrice, and write docs/results.md (hours, on an idle machine)
+	python benchmarks/results.py
 
 clean:  ## remove the environment and everything the pipeline made; DVC's cache stays
 	rm -rf $(VENV) data/raw data/images data/split data/predictions models plots/figures plots/report.html dvc_plots \

@@ -1,0 +1,317 @@
+"""Every recipe on real images, and `fast` beside the published ones: the figures of docs/results.md.
+
+    make results                                     # on the photos in $DARKROOM_REAL_IMAGES, or ../shared/data
+    python benchmarks/results.py --images FOLDER     # on others, a full data set say, in the same four sub-folders
+    python benchmarks/results.py --only malaria fast-on-malaria --seeds 5
+    python benchmarks/results.py --write             # only write docs/results.md from the record
+
+Each run is a real `dvc repro` in a temporary clone of the last commit, with seed and split.seed both set to the number
+of the run, so that the spread over runs holds everything that chance decides. While it trains, every checkpoint is
+kept; afterwards each is measured on the test images: what the model would have scored, had training been stopped
+there. What was measured is added to docs/results.json at once, and a run that stands there is not made again. Run it on
+an otherwise idle machine: it compares times.
+"""
+
+import argparse
+import json
+import math
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+
+from darkroom import files
+from darkroom.images import Images
+from darkroom.train.checkpoint import Checkpoint
+
+ROOT = Path(__file__).resolve().parents[1]
+RECORD, PAGE = ROOT / "docs" / "results.json", ROOT / "docs" / "results.md"
+BIN = Path(sys.executable).parent
+ENV = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A recipe on a data set.
+
+    ``data`` is a sub-folder of the images, and ``recipe`` says how they are read and split. ``trained_by`` names
+    the recipe whose sections normalize, model, augment and train take the place of its own. ``changes`` are made to
+    params.yaml last.
+    """
+
+    data: str
+    recipe: str
+    trained_by: str | None = None
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+CASES = {
+    "cats-dogs-rgb64": Case(
+        # the photos lie in one folder here, not in training_set and test_set: labels from names, a test part split off
+        "dogs-vs-cats/train",
+        "cats-dogs-rgb64",
+        changes={
+            "labels.kind": "filename",
+            "split.train": 0.64,
+            "split.validation": 0.16,
+            "split.test": 0.2,
+        },
+    ),
+    "dogs-vs-cats-torch": Case("dogs-vs-cats", "dogs-vs-cats-torch"),
+    "ox": Case("oxo", "ox"),
+    "dogs-vs-cats-gray80": Case("dogs-vs-cats", "dogs-vs-cats-gray80"),
+    "flowers": Case("flower_photos", "flowers"),
+    "flowers-augmented": Case("flower_photos", "flowers-augmented"),
+    "malaria": Case("cell_images", "malaria"),
+    "fast-on-dogs-vs-cats-gray80": Case("dogs-vs-cats", "dogs-vs-cats-gray80", "fast"),
+    "fast": Case("flower_photos", "fast"),
+    "fast-on-malaria": Case("cell_images", "malaria", "fast"),
+}
+RIVALS = {
+    "fast-on-dogs-vs-cats-gray80": "dogs-vs-cats-gray80",
+    "fast": "flowers-augmented",
+    "fast-on-malaria": "malaria",
+}
+
+
+class Checkpoints:
+    """Keeps what each epoch of a training under way leaves behind: a hard link to every checkpoint, as it appears."""
+
+    def __init__(self, repository: Path, kept: Path) -> None:
+        self._folder = repository / ".dvc" / "tmp" / "darkroom" / "train"
+        self._kept = kept
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> "Checkpoints":
+        self._kept.mkdir()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        seen: set[int] = set()
+        while not self._done.wait(0.02):
+            for path in self._folder.glob("*.checkpoint"):
+                try:
+                    number = path.stat().st_ino
+                    if number not in seen:
+                        (self._kept / f"{len(seen):05}.checkpoint").hardlink_to(path)
+                        seen.add(number)
+                except FileNotFoundError:  # the next epoch has just replaced it
+                    continue
+
+
+def run(case: Case, images: Path, number: int, clone: Path) -> dict[str, Any]:
+    """Run ``case`` in ``clone`` and return what came of it."""
+    prepare(case, images, number, clone)
+    with tempfile.TemporaryDirectory(dir=clone.parent) as name:
+        kept = Path(name) / "checkpoints"
+        with Checkpoints(clone, kept):
+            began = reproduce(clone)
+        metrics = json.loads((clone / "metrics" / "evaluate.json").read_text(encoding="utf-8"))
+        seconds, accuracies = curve(clone, kept, began["train"])
+    split = json.loads((clone / "metrics" / "split.json").read_text(encoding="utf-8"))
+    return {
+        "images": {part: split[part] for part in ("train", "validation", "test")},
+        "accuracy": metrics["accuracy"],
+        "low": metrics["accuracy_low"],
+        "high": metrics["accuracy_high"],
+        "train_seconds": round(began["evaluate"] - began["train"], 1),
+        "all_seconds": round(began["end"] - began["fetch"], 1) if "fetch" in began else None,
+        "epoch_seconds": seconds,
+        "epoch_test_accuracy": accuracies,
+    }
+
+
+def prepare(case: Case, images: Path, number: int, clone: Path) -> None:
+    """Write params.yaml, and put the images where it looks for them."""
+    source = clone / "data" / "inbox" / Path(case.data).name
+    if not source.is_symlink():
+        source.symlink_to(images / case.data)
+    darkroom(clone, "recipe", "use", case.recipe, "--inbox", source.name, "--force")
+    if case.trained_by:
+        darkroom(clone, "recipe", "use", case.trained_by, "--training-only", "--force")
+    yaml = YAML()
+    params = yaml.load((clone / "params.yaml").read_text(encoding="utf-8"))
+    for name, value in {"seed": number, "split.seed": number, **case.changes}.items():
+        *sections, key = name.split(".")
+        node = params
+        for section in sections:
+            node = node[section]
+        node[key] = value
+    with (clone / "params.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(params, file)
+
+
+def darkroom(clone: Path, *arguments: str) -> None:
+    subprocess.run(
+        [str(BIN / "darkroom"), *arguments], cwd=clone, env=ENV, check=True, stdout=subprocess.DEVNULL
+    )
+
+
+def reproduce(clone: Path) -> dict[str, float]:
+    """Run `dvc repro` and return when each stage began, and the end, in seconds since 1970."""
+    began = {}
+    with subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro"],
+        cwd=clone,
+        env=ENV,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        output = []
+        for line in process.stdout:
+            output.append(line)
+            if match := re.match(r"Running stage '(\w+)'", line):
+                began[match[1]] = time.time()
+    if process.returncode:
+        raise SystemExit("".join(output))
+    return began | {"end": time.time()}
+
+
+def curve(clone: Path, kept: Path, began: float) -> tuple[list[float], list[float]]:
+    """Return, by epoch, the seconds since training began and the accuracy on the test images."""
+    import keras
+
+    images = Images(clone / "data" / "images")
+    parts = pd.read_csv(clone / "data" / "split" / "split.csv", dtype=str, keep_default_na=False)["split"]
+    rows = np.flatnonzero(parts == "test")
+    pixels = images.take(rows)
+    classes = images.description["classes"]
+    labels = np.array([classes.index(label) for label in images.index["label"].iloc[rows]])
+    model = keras.models.load_model(clone / "models" / "model.keras", compile=False)
+    seconds, accuracies = [], []
+    for path in sorted(kept.iterdir()):
+        state = Checkpoint(kept, path.stem).load()
+        assert state is not None
+        model.set_weights(state.best)
+        output = np.concatenate(
+            [np.asarray(model.predict_on_batch(pixels[at : at + 256])) for at in range(0, len(rows), 256)]
+        )
+        chosen = output.argmax(axis=1) if output.shape[1] > 1 else (output[:, 0] > 0.5).astype(int)
+        seconds.append(round(path.stat().st_mtime - began, 1))
+        accuracies.append(round(float((chosen == labels).mean()), 4))
+    return seconds, accuracies
+
+
+def summary(runs: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Return means over runs, and the standard deviation of the accuracy (0 for a single run)."""
+    accuracies = [run["accuracy"] for run in runs.values()]
+    return {
+        "accuracy": statistics.mean(accuracies),
+        "spread": statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0,
+        "seconds": statistics.mean(run["train_seconds"] for run in runs.values()),
+        "epochs": statistics.mean(len(run["epoch_seconds"]) for run in runs.values()),
+    }
+
+
+def seconds_to(run: dict[str, Any], accuracy: float) -> float:
+    """Return after how many seconds a training first reached an accuracy on the test images; infinity: never."""
+    reached = (
+        at
+        for at, value in zip(run["epoch_seconds"], run["epoch_test_accuracy"], strict=True)
+        if value >= accuracy
+    )
+    return next(reached, math.inf)
+
+
+def recipes_table(record: dict[str, Any]) -> list[str]:
+    """Return a row a recipe: how many images, how accurate, how long."""
+    lines = [
+        "| run | train / validation / test images | epochs | test accuracy | training, s |",
+        "|---|---|---|---|---|",
+    ]
+    for name in (name for name in CASES if name in record):
+        means = summary(record[name])
+        images = next(iter(record[name].values()))["images"]
+        parts = " / ".join(f"{images[part]:,}" for part in ("train", "validation", "test"))
+        accuracy = f"{means['accuracy']:.3f} ± {means['spread']:.3f}"
+        lines.append(f"| {name} | {parts} | {means['epochs']:.0f} | {accuracy} | {means['seconds']:,.0f} |")
+    return lines
+
+
+def rivals_table(record: dict[str, Any]) -> list[str]:
+    """Return a row a rival of `fast`: the gain, and when `fast` first was where the other ended."""
+    lines = [
+        "| data | other | its accuracy | fast | gain, points | level with it after | part of its time |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, other in RIVALS.items():
+        if name in record and other in record:
+            ours, theirs = summary(record[name]), summary(record[other])
+            reached = statistics.median(seconds_to(run, theirs["accuracy"]) for run in record[name].values())
+            gain = 100 * (ours["accuracy"] - theirs["accuracy"])
+            lines.append(
+                f"| {CASES[name].data} | {other} | {theirs['accuracy']:.3f} ± {theirs['spread']:.3f} "
+                f"| {ours['accuracy']:.3f} ± {ours['spread']:.3f} | {gain:+.1f} "
+                f"| {reached:,.0f} s of {theirs['seconds']:,.0f} s | {reached / theirs['seconds']:.2f} |"
+            )
+    return lines
+
+
+def write_page(record: dict[str, Any], path: Path) -> None:
+    """Put the two tables between the markers of docs/results.md; what stands around them is prose."""
+    text = path.read_text(encoding="utf-8")
+    for name, table in (("recipes", recipes_table(record)), ("rivals", rivals_table(record))):
+        start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+        before, rest = text.split(start)
+        text = before + start + "\n".join(table) + "\n" + end + rest.split(end)[1]
+    with files.whole(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    real = Path(os.environ.get("DARKROOM_REAL_IMAGES", ROOT.parent / "shared" / "data"))
+    parser.add_argument("--images", type=Path, default=real)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--record", type=Path, default=RECORD)
+    parser.add_argument("--page", type=Path, default=PAGE)
+    parser.add_argument("--write", action="store_true", help="run nothing")
+    options = parser.parse_args()
+    record = files.read_json(options.record) if options.record.is_file() else {}
+    if not options.write:
+        for name in options.only:
+            measure(name, options.images.resolve(), options.seeds, record, options.record)
+    write_page(record, options.page)
+
+
+def measure(name: str, images: Path, seeds: int, record: dict[str, Any], path: Path) -> None:
+    missing = [number for number in range(seeds) if str(number) not in record.get(name, {})]
+    if not missing:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder) / "project"
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        for number in missing:
+            result = run(CASES[name], images, number, clone)
+            print(
+                f"{name}, run {number}: {result['accuracy']:.4f} in {result['train_seconds']:.0f} s",
+                flush=True,
+            )
+            record.setdefault(name, {})[str(number)] = result
+            files.write_json(path, record)
+
+
+if __name__ == "__main__":
+    main()
