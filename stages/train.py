@@ -20,6 +20,8 @@ def train() -> None:
         params.section("train", TrainParams),
         images=Path("data/images"),
         split=Path("data/split"),
+        weights=Path("data/weights"),
+        weights=Path("data/weights"),
         models=Path("models"),
         history=Path("plots/history.csv"),
     )
