@@ -21,7 +21,6 @@ def train() -> None:
         images=Path("data/images"),
         split=Path("data/split"),
         weights=Path("data/weights"),
-        weights=Path("data/weights"),
         models=Path("models"),
         history=Path("plots/history.csv"),
     )
