@@ -190,14 +190,15 @@ def check_columns(table: pd.DataFrame, name: str) -> None:
         raise UserError(f"{name}: data/predictions/test.csv names {twice!r} twice; expected one row an image")
 
 
-def check_classes(a: pd.DataFrame, b: pd.DataFrame) -> None:
-    """Raise a UserError if the two runs tell different classes apart."""
+def check_classes(a: pd.DataFrame, b: pd.DataFrame, names: tuple[str, str] = ("A", "B")) -> None:
+    """Raise a UserError if the two runs, called ``names``, tell different classes apart."""
     classes_a, classes_b = (
         {column.removeprefix("p_") for column in table.columns if column.startswith("p_")} for table in (a, b)
     )
     if classes_a != classes_b:
         raise UserError(
-            f"A and B tell different classes apart: only A {_listed(classes_a - classes_b)}, only B"
+            f"{names[0]} and {names[1]} tell different classes apart: only {names[0]}"
+            f" {_listed(classes_a - classes_b)}, only {names[1]}"
             f" {_listed(classes_b - classes_a)}; two runs can be compared when their classes are the same"
         )
 

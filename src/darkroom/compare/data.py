@@ -26,13 +26,20 @@ def content(report: Report) -> dict[str, Any]:
             }
             for name, a, b, difference in result.metrics
         }
-        return {"sentence": result.sentence, "runs": named, "metrics": rows, "params": params}
+        return {
+            "sentence": result.sentence,
+            "runs": named,
+            "remarks": list(report.remarks),
+            "metrics": rows,
+            "params": params,
+        }
     metrics = {key: {"a": plain(a), "b": plain(b)} for key, a, b in report.metrics}
     compared = dataclasses.asdict(result)
     return {
         "sentence": result.sentence,
         "better": result.better,
         "runs": named,
+        "remarks": list(report.remarks),
         **compared,
         "metrics": metrics,
         "params": params,

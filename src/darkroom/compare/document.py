@@ -46,10 +46,10 @@ def document(report: Report, listed: int) -> Document:
     """Return the document of ``report``, with at most ``listed`` images of each kind of discordant ones."""
     result = report.result
     if isinstance(result, Replicates):
-        remarks: tuple[str, ...] = ()
+        remarks = report.remarks
         tables: tuple[Table, ...] = (runs(result),)
     else:
-        remarks = remarks_on(result)
+        remarks = (*remarks_on(result), *report.remarks)
         tables = (accuracies(result), by_class(result), metrics(report))
         tables += tuple(
             images(f"Only {name} is right", rows, listed)

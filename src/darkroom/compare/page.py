@@ -4,6 +4,7 @@ import base64
 from collections.abc import Mapping
 from html import escape
 
+from darkroom.compare.comparison import Comparison
 from darkroom.compare.document import Document, Table, document
 from darkroom.compare.report import Report
 
@@ -31,7 +32,7 @@ def render(report: Report, pictures: Mapping[str, bytes]) -> str:
     body = [
         f"<h1>{escape(content.sentence)}</h1>",
         f"<p>A: <code>{escape(content.names[0])}</code><br>B: <code>{escape(content.names[1])}</code></p>",
-        *(f"<p>{escape(remark)}</p>" for remark in content.remarks),
+        *(f"<p>{escape(remark)}</p>" for remark in (*content.remarks, *unillustrated(report, pictures))),
         *(section(table, pictures) for table in content.tables),
     ]
     return "\n".join(
@@ -48,6 +49,14 @@ def render(report: Report, pictures: Mapping[str, bytes]) -> str:
             "",
         ]
     )
+
+
+def unillustrated(report: Report, pictures: Mapping[str, bytes]) -> list[str]:
+    """Return why the page shows no pictures, where it could."""
+    result = report.result
+    if pictures or not isinstance(result, Comparison) or not (result.only_a or result.only_b):
+        return []
+    return ["No pictures: the workspace's data/images are not those of A or B; check one of them out."]
 
 
 def title(content: Document) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from darkroom import UserError
-from darkroom.compare import comparison, groups, replicates, revisions
+from darkroom.compare import comparison, groups, repeats, revisions
 from darkroom.compare.comparison import Comparison
 from darkroom.compare.replicates import Replicates
 from darkroom.compare.revisions import Run
@@ -28,6 +28,8 @@ class Report:
         What differs in params.yaml; for groups, what differs between their first runs except ``seed``.
     metrics : tuple of (key, A, B)
         All metrics of two runs; empty for groups, whose result holds them.
+    remarks : tuple of str
+        What a reader must know of the runs themselves: that params changed since, that a group is mixed.
     """
 
     a: tuple[Run, ...]
@@ -35,6 +37,7 @@ class Report:
     result: Comparison | Replicates
     params: tuple[Change, ...]
     metrics: tuple[Change, ...]
+    remarks: tuple[str, ...]
 
     @property
     def names(self) -> tuple[str, str]:
@@ -65,9 +68,19 @@ def compare(a: str = "HEAD", b: str = revisions.WORKSPACE, repo: Path = Path()) 
         metrics = tuple(
             (key, one.metrics.get(key), other.metrics.get(key)) for key in {**one.metrics, **other.metrics}
         )
-        return Report(runs_a, runs_b, result, changes(one.params, other.params), metrics)
-    changed = (row for row in changes(runs_a[0].params, runs_b[0].params) if row[0] != "seed")
-    return Report(runs_a, runs_b, group(runs_a, runs_b), tuple(changed), ())
+        changed = changes(one.params, other.params)
+        return Report(runs_a, runs_b, result, changed, metrics, tuple(outdated(one, other)))
+    changed = tuple(row for row in changes(runs_a[0].params, runs_b[0].params) if row[0] != "seed")
+    over = repeats.compare(runs_a, runs_b)
+    remarks = (*repeats.remarks(runs_a, runs_b), *outdated(*runs_a, *runs_b))
+    return Report(runs_a, runs_b, over, changed, (), remarks)
+
+
+def outdated(*runs: Run) -> Iterator[str]:
+    """Yield a remark on each run whose params.yaml is not the one it ran with."""
+    for run in runs:
+        if run.edited:
+            yield f"{run.name}: params.yaml has changed since it ran ({', '.join(run.edited)}); `dvc repro` runs it."
 
 
 def names(text: str) -> list[str]:
@@ -100,30 +113,3 @@ def changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[Change, ...]:
     """Return the keys whose values differ, in the order of ``a``, then those that only ``b`` has."""
     keys = {**a, **b}
     return tuple((key, a.get(key), b.get(key)) for key in keys if a.get(key) != b.get(key))
-
-
-def group(a: tuple[Run, ...], b: tuple[Run, ...]) -> Replicates:
-    """Compare two groups of runs, in pairs where they have the same seeds."""
-    check_repeats(a, "A")
-    check_repeats(b, "B")
-    ordered = [sorted(runs, key=lambda run: (str(run.params.get("seed")), run.name)) for runs in (a, b)]
-    seeds = [[str(run.params.get("seed")) for run in runs] for runs in ordered]
-    same_seeds = seeds[0] == seeds[1] and len(set(seeds[0])) == len(seeds[0])
-    columns = []
-    for runs in ordered:
-        figures = [revisions.numbers(run.metrics) for run in runs]
-        shared = [key for key in figures[0] if all(key in row for row in figures)]
-        columns.append({key: [row[key] for row in figures] for key in shared})
-    return replicates.compare(columns[0], columns[1], same_seeds)
-
-
-def check_repeats(runs: tuple[Run, ...], name: str) -> None:
-    """Raise a UserError if a run is in its group twice: a copy is no repetition."""
-    seeds = [run.params.get("seed") for run in runs]
-    twice = [run for run in runs if seeds.count(run.params.get("seed")) > 1]
-    for run in twice:
-        if sum(run.metrics == other.metrics for other in twice) > 1:
-            raise UserError(
-                f"{name}: {run.name} and another run of the group have seed {run.params.get('seed')} and the same"
-                f" metrics; expected runs that differ in `seed`, as one run twice says nothing about the spread"
-            )

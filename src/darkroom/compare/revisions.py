@@ -3,7 +3,7 @@
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pandas as pd
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
 from dvc_data.index import DataIndexDirError
-from ruamel.yaml import YAML
+from ruamel.yaml import YAML, YAMLError
 
 from darkroom import UserError
 
@@ -39,6 +39,8 @@ class Run:
         params.yaml and metrics/evaluate.json by dotted key.
     images : str
         DVC's hash of data/images, which tells whether two revisions hold the same pictures; empty where unknown.
+    edited : tuple of str
+        The params that are not those the predictions were made with, as dvc.lock tells.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Run:
     params: Mapping[str, Any]
     metrics: Mapping[str, Any]
     images: str
+    edited: tuple[str, ...] = ()
 
 
 def read(name: str, repo: Path, reference: str | None = None) -> Run:
@@ -68,15 +71,15 @@ def read(name: str, repo: Path, reference: str | None = None) -> Run:
     try:
         held = DVCFileSystem(str(repo), rev=None if name == WORKSPACE else reference or name)
         predictions = _predictions(name, _text(held, name, PREDICTIONS))
-        params = YAML(typ="safe").load(_text(held, name, PARAMS))
-        metrics = json.loads(_text(held, name, METRICS))
-        images = _locked(_lock(held), IMAGES)
+        params = flat(_parsed(YAML(typ="safe").load, held, name, PARAMS))
+        metrics = flat(_parsed(json.loads, held, name, METRICS))
+        lock = _lock(held)
     except DvcException as error:
         raise UserError(
             f"{name}: {error}; expected a branch, tag, commit or experiment (see `git log --oneline` and"
             f" `dvc exp show`), or {WORKSPACE!r}"
         ) from error
-    return Run(name, predictions, flat(params), flat(metrics), images)
+    return Run(name, predictions, params, metrics, _locked(lock, IMAGES), _edited(params, lock))
 
 
 def locked_images(repo: Path) -> str:
@@ -114,6 +117,25 @@ def _text(held: DVCFileSystem, name: str, path: str) -> str:
                 f" be reached, or check {name} out and run `dvc repro`"
             ) from error
         raise UserError(f"{name}: no {path}; run `dvc repro` there and commit what it wrote") from error
+
+
+def _parsed(parse: Callable[[str], Any], held: DVCFileSystem, name: str, path: str) -> Mapping[str, Any]:
+    try:
+        content = parse(_text(held, name, path))
+    except (ValueError, YAMLError) as error:
+        raise UserError(f"{name}: {path} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(content, Mapping):
+        raise UserError(f"{name}: {path} holds {type(content).__name__}; expected names and values")
+    return content
+
+
+def _edited(params: Mapping[str, Any], lock: Any) -> tuple[str, ...]:
+    """Return the params whose values are not those in the content of dvc.lock."""
+    stages = lock.get("stages", {}) if isinstance(lock, Mapping) else {}
+    ran: dict[str, Any] = {}
+    for stage in stages.values():
+        ran.update(flat(stage.get("params", {}).get(PARAMS, {})))
+    return tuple(key for key, value in ran.items() if params.get(key) != value)
 
 
 def _lock(held: DVCFileSystem) -> Any:

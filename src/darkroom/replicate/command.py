@@ -53,9 +53,13 @@ def run(
     group = group_name(name, settings, repo)
     announce(repo, say)
     outcomes = []
-    with terminated_as_interrupted():
-        for count, seed in enumerate(range(start, start + seeds), 1):
-            outcomes.append(one(group, seed, f"{count} of {seeds}", settings, repo, say))
+    try:
+        with terminated_as_interrupted():
+            for count, seed in enumerate(range(start, start + seeds), 1):
+                outcomes.append(one(group, seed, f"{count} of {seeds}", settings, repo, say))
+    except KeyboardInterrupt:
+        say("interrupted; the seeds that are done are kept, and the same command goes on from there")
+        raise
     done = [outcome for outcome in outcomes if outcome.reference]
     metrics = {
         stage: summary.columns([experiments.figures(run.reference, path, repo) for run in done])
@@ -74,7 +78,7 @@ def one(
     if outcome.reused:
         say("  already run, with this code and these params")
     if not outcome.reference:
-        say(f"  failed: {outcome.message}")
+        say("  failed")
     return outcome
 
 

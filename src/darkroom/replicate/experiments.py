@@ -131,7 +131,8 @@ def run(name: str, seed: int, settings: Sequence[str], repo: Path, say: Callable
     code, lines = follow(_words(under, seed, settings, repo), repo, say)
     if code or not existing(under, repo):
         if not any(line.startswith("Reproducing experiment") for line in lines):
-            raise Refused(f"`dvc exp run` did not begin: {' '.join(lines) or f'exit code {code}'}")
+            said = " ".join(" ".join(lines).removeprefix("ERROR: ").split())
+            raise Refused(f"`dvc exp run` did not begin: {said or f'exit code {code}'}")
         return Outcome(name, seed, "", message=last_words(lines))
     if before:
         dvc(repo, "exp", "rename", "--force", under, name)

@@ -94,7 +94,7 @@ def headline(summary: Summary) -> str:
     if accuracy is None:
         return f"{summary.group} {over}"
     one = statistics.spread(accuracy)
-    return f"{summary.group} accuracy {one.mean:.4f} ± {one.sd:.4f} ({one.low:.4f} to {one.high:.4f}) {over}"
+    return f"{summary.group} accuracy {one.mean:.4f} ({one.low:.4f} to {one.high:.4f}), sd {one.sd:.4f}, {over}"
 
 
 def tabled(summary: Summary) -> list[Table]:
@@ -109,12 +109,13 @@ def tabled(summary: Summary) -> list[Table]:
 
 
 def readable(metrics: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
-    """Return what a reader looks at: metrics that are not the same in all runs, and are not of one class alone."""
-    classes = tuple(f"_{name.removeprefix('support_')}" for name in metrics if name.startswith("support_"))
+    """Return what a reader looks at: metrics that vary, but those of one class and the bounds within one run."""
+    left = tuple(f"_{name.removeprefix('support_')}" for name in metrics if name.startswith("support_"))
+    left += ("_low", "_high")
     return {
         name: values
         for name, values in metrics.items()
-        if len(set(values)) > 1 and not (name.endswith(classes) and name.rpartition("_")[0])
+        if len(set(values)) > 1 and not name.endswith(left)
     }
 
 

@@ -1,0 +1,109 @@
+"""Groups of runs made ready to compare: no run twice, the same classes, and figures of the same test images."""
+
+from collections.abc import Mapping, Sequence
+
+from darkroom import UserError
+from darkroom.compare import comparison, replicates, revisions
+from darkroom.compare.replicates import HEADLINE, Replicates
+from darkroom.compare.revisions import Run
+
+Runs = tuple[Run, ...]
+Columns = Mapping[str, Sequence[float]]
+
+
+def compare(a: Runs, b: Runs) -> Replicates:
+    """Compare two groups of runs, in pairs where they have the same seeds.
+
+    Raises
+    ------
+    UserError
+        The runs cannot be compared: a copy among them, other classes, or no test image that all of them have.
+    """
+    for runs, name in ((a, "A"), (b, "B")):
+        check_repeats(runs, name)
+        for run in runs:
+            comparison.check_columns(run.predictions, f"{name}, {run.name}")
+            comparison.check_classes(a[0].predictions, run.predictions, (a[0].name, run.name))
+    a, b = in_order(a), in_order(b)
+    seeds = [[seed(run) for run in runs] for runs in (a, b)]
+    same_seeds = seeds[0] == seeds[1] and len(set(seeds[0])) == len(seeds[0])
+    common = common_images(a, b)
+    if tested_alike(a, b):
+        return replicates.compare(metrics(a), metrics(b), same_seeds)
+    return replicates.compare(accuracy(a, common), accuracy(b, common), same_seeds)
+
+
+def in_order(runs: Runs) -> Runs:
+    """Return the runs in the order of their seeds."""
+    return tuple(sorted(runs, key=lambda run: (seed(run), run.name)))
+
+
+def seed(run: Run) -> str:
+    """Return the seed of a run, as text."""
+    return str(run.params.get("seed"))
+
+
+def metrics(runs: Runs) -> Columns:
+    """Return the metrics that all runs have, each with its values in the order of ``runs``."""
+    figures = [revisions.numbers(run.metrics) for run in runs]
+    shared = [key for key in figures[0] if all(key in row for row in figures)]
+    return {key: [row[key] for row in figures] for key in shared}
+
+
+def accuracy(runs: Runs, ids: frozenset[str]) -> Columns:
+    """Return the accuracy of each run on the images ``ids`` alone."""
+    tables = (run.predictions[run.predictions["id"].isin(ids)] for run in runs)
+    return {HEADLINE: [float((table["label"] == table["predicted"]).mean()) for table in tables]}
+
+
+def tested_alike(a: Runs, b: Runs) -> bool:
+    """Return whether all runs were tested on the same images."""
+    sets = {frozenset(run.predictions["id"]) for run in (*a, *b)}
+    return len(sets) == 1
+
+
+def common_images(a: Runs, b: Runs) -> frozenset[str]:
+    """Return the test images that all runs have.
+
+    Raises
+    ------
+    UserError
+        There are none.
+    """
+    common = frozenset.intersection(*(frozenset(run.predictions["id"]) for run in (*a, *b)))
+    if not common:
+        raise UserError(
+            f"the {len(a) + len(b)} runs have no test image in common; runs can be compared when they are tested on the"
+            f" same images: keep split.seed, or set split.ready_made"
+        )
+    return common
+
+
+def remarks(a: Runs, b: Runs) -> list[str]:
+    """Return what a reader must know of the groups: runs that differ in more than their seed, or in their images."""
+    lines = []
+    for runs, name in ((a, "A"), (b, "B")):
+        keys = {key: None for run in runs for key in run.params}
+        mixed = [
+            key for key in keys if len({repr(run.params.get(key)) for run in runs}) > 1 and key != "seed"
+        ]
+        if mixed:
+            lines.append(f"The runs of {name} differ in more than their seed: {', '.join(mixed)}.")
+    if not tested_alike(a, b):
+        count = len(common_images(a, b))
+        lines.append(
+            f"Not all runs were tested on the same images: compared by accuracy on the {count:,} in common."
+        )
+    return lines
+
+
+def check_repeats(runs: Runs, name: str) -> None:
+    """Raise a UserError if a run is in its group twice: a copy is no repetition."""
+    seeds = [run.params.get("seed") for run in runs]
+    twice = [run for run in runs if seeds.count(run.params.get("seed")) > 1]
+    for run in twice:
+        if sum(run.metrics == other.metrics for other in twice) > 1:
+            raise UserError(
+                f"{name}: {run.name} and another run of the group have seed {run.params.get('seed')} and the same"
+                f" metrics; expected runs that differ in `seed`, as one run twice says nothing about the spread"
+            )
