@@ -48,6 +48,9 @@ def run(stage: Callable[[], None], reads: Sequence[str] = (), writes: Sequence[s
             raise
         where = f"{error.filename}: " if error.filename else ""
         _end(f"{name}: {where}{error.strerror}; mend that and run again: nothing else is lost", 1)
+    except MemoryError as error:
+        what = f" ({error})" if str(error) else ""
+        _end(f"{name}: out of memory{what}; close other programs and run again: nothing else is lost", 1)
     except KeyboardInterrupt:
         _end(f"{name}: interrupted; the next run goes on from what is finished", 130)
 

@@ -14,6 +14,9 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
+import numpy as np
+import psutil
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -84,6 +87,60 @@ def test_interrupted_by_the_user_it_ends_at_once_and_goes_on_later(finished):
     process.communicate(timeout=60)
     assert process.returncode != 0
     assert same_bytes_after(finished, lock)
+
+
+LIMITED = """
+import os, resource, sys
+if "stages.decode" in sys.orig_argv:
+    resource.setrlimit(resource.RLIMIT_AS, (int(os.environ["LIMIT"]),) * 2)
+"""
+
+
+def test_out_of_memory_in_a_worker_is_said_and_rejects_no_picture(finished, tmp_path):
+    """A picture that decodes only where there is room must not become one that cannot be used."""
+    folder = finished.path("data/inbox/large")
+    for label in "ab":
+        for number in range(3):
+            (folder / label).mkdir(parents=True, exist_ok=True)
+            picture = np.full((12000, 8000), 80 * number + 40 * (label == "a"), np.uint8)
+            cv2.imwrite(str(folder / label / f"{number}.jpg"), picture)
+    finished.change({"source.kind": "local", "source.path": "large", "image.color": "rgb"})
+    finished.dvc("repro", "fetch")
+    (tmp_path / "sitecustomize.py").write_text(LIMITED)
+    limit = str(1200 * 2**20)
+    tight = finished.dvc("repro", "decode", check=False, PYTHONPATH=str(tmp_path), LIMIT=limit)
+    assert tight.returncode != 0
+    assert re.findall("^decode: .*", tight.stderr, re.MULTILINE) == [
+        "decode: a worker had no memory left, most likely because 2 at once need more memory than there is; close "
+        "other programs, or set decode.workers in params.yaml below 2, and run again: finished shards are kept"
+    ]
+    assert "Traceback" not in tight.stdout + tight.stderr
+    finished.repro("decode")
+    assert finished.metrics("decode")["used"] == 6
+
+
+def test_worker_that_is_killed_is_said_and_costs_nothing(finished):
+    before = finished.lock()["decode"]["outs"]
+    finished.change({"decode.backend": "loky"})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro", "decode"],
+        cwd=finished.folder,
+        env=finished.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    workers = []
+    while not workers and process.poll() is None:
+        children = psutil.Process(process.pid).children(recursive=True)
+        workers = [child for child in children if "popen_loky_posix" in " ".join(child.cmdline())]
+    workers[0].kill()
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "decode: a worker was killed, most likely because" in said
+    assert "Traceback" not in said
+    assert finished.repro("decode") == ["decode"]
+    assert finished.lock()["decode"]["outs"] == before
 
 
 def test_two_runs_at_once_do_not_mix(finished):

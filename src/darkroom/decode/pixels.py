@@ -112,7 +112,11 @@ def _decode_jpeg(data: bytes, color: Color, limits: Limits, shrink_to: tuple[int
     def attempt() -> Array | None:
         try:
             return cv2.imdecode(encoded, flag)  # type: ignore[return-value]
-        except cv2.error:
+        except cv2.error as error:
+            if (
+                error.code == cv2.Error.StsNoMem
+            ):  # no fault of the picture: Pillow might do with less, and give other bits
+                raise MemoryError(error.err) from None
             return None
 
     pixels, complaint = complaints.decoded(attempt)

@@ -171,7 +171,7 @@ def _unpacked(packed: Iterator[bytes], place: Place, most: int) -> Iterator[byte
         while not decompressor.eof:
             try:
                 chunk = decompressor.decompress(data, limit)
-            except (zlib.error, lzma.LZMAError, OSError, ValueError, MemoryError) as error:
+            except (zlib.error, lzma.LZMAError, OSError, ValueError) as error:
                 raise Rejected(Reason.CORRUPT, str(error) or type(error).__name__) from None
             if chunk:
                 yield chunk

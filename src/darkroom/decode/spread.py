@@ -1,9 +1,11 @@
 """Work spread over threads, processes or a cluster by joblib, with a progress bar."""
 
+import concurrent.futures
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import cv2
 import joblib
 from tqdm import tqdm
 
@@ -19,14 +21,32 @@ def run(
     Raises
     ------
     UserError
-        ``backend`` is a cluster whose package is not installed.
+        ``backend`` is a cluster whose package is not installed; or a worker was out of memory, or was killed.
     """
-    with _backend(backend, workers), complaints.stderr() as stream:
+    with _backend(backend, workers), complaints.stderr() as stream, _losses(workers):
         parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch="2 * n_jobs")
         # disable=None: a bar on a terminal, nothing in a log.
         with tqdm(total=total, desc="decode", unit="file", file=stream, disable=None) as bar:
             for done in parallel(joblib.delayed(function)(*arguments) for function, arguments in tasks):
                 bar.update(done)
+
+
+@contextlib.contextmanager
+def _losses(workers: int) -> Iterator[None]:
+    """Say what to do where a worker had no memory left, or is gone: the kernel kills what takes the last of it."""
+    try:
+        yield
+    except (MemoryError, cv2.error, concurrent.futures.BrokenExecutor) as error:
+        if isinstance(error, cv2.error) and error.code != cv2.Error.StsNoMem:
+            raise
+        what = "was killed" if isinstance(error, concurrent.futures.BrokenExecutor) else "had no memory left"
+        raise UserError(
+            f"a worker {what}, most likely because {workers} at once need more memory than there is; close other "
+            f"programs, or set decode.workers in params.yaml below {workers}, and run again: finished shards are kept"
+            if workers > 1
+            else f"a worker {what}; close other programs, or use a machine with more memory, and run again: finished "
+            "shards are kept"
+        ) from None
 
 
 @contextlib.contextmanager

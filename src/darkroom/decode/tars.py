@@ -86,6 +86,8 @@ def flattened(place: Place, target: Path, most: int) -> tuple[Place, str]:
             try:
                 chunk = stream.read1(_CHUNK)  # unlike read, gives what precedes the damage
             except (OSError, EOFError, zlib.error, lzma.LZMAError, MemoryError) as error:
+                if isinstance(error, MemoryError) and not isinstance(stream, lzma.LZMAFile):
+                    raise  # no fault of the file; LZMA alone lets one ask for gigabytes
                 if not done or "Not a gzipped file" not in str(
                     error
                 ):  # else: bytes after the end, as gunzip ignores
