@@ -1,15 +1,11 @@
 """What the stages before plot leave behind, made without a network: true labels and noisy probabilities."""
 
-import base64
 import csv
-import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -18,6 +14,7 @@ import pytest
 from darkroom import files
 from darkroom.evaluate import calibration, curves, scores
 from darkroom.images import INDEX_COLUMNS, write_description, write_shard
+from tests.browser import browser  # noqa: F401  (a fixture)
 
 DIGITS = [str(digit) for digit in range(10)]
 
@@ -101,6 +98,7 @@ def build(
         "accuracy": 1 - 0.7 * 0.6**epochs, "loss": 2 * 0.7**epochs,
         "val_accuracy": 0.97 - 0.6 * 0.6**epochs, "val_loss": 0.1 + 1.8 * 0.7**epochs,
     }  # fmt: skip
+    history["learning_rate"] = 0.001 * 0.9**epochs
     rows = zip(epochs.tolist(), *(column.tolist() for column in history.values()), strict=True)
     write_rows(folder / "plots/history.csv", ["epoch", *history], rows)
     (folder / "params.yaml").write_text(f"plot: {{samples: {samples}, dpi: 100}}\n")
@@ -135,6 +133,8 @@ def write_evaluation(folder, names, actual, probabilities, classes, shape):
     heat = np.exp(-((row - shape[0] / 3) ** 2 + (column - shape[1] / 2) ** 2) / (shape[0] / 4) ** 2)
     maps = np.repeat(heat[None].astype(np.float32), len(wrong), axis=0)
     np.savez(folder / "data/predictions/attention.npz", ids=names[wrong].astype(np.str_), maps=maps)
+    pairs = [(classes[true], classes[said]) for true, said in zip(actual, predicted, strict=True)]
+    write_rows(folder / "plots/confusion.csv", ["actual", "predicted"], pairs)
     reliability = calibration.reliability(predicted == actual, probabilities.max(axis=1), 10)
     for name, table in (
         ("roc", curves.roc(actual, probabilities, classes)),
@@ -209,95 +209,3 @@ def digits(make_inputs: Callable[..., Inputs]) -> Inputs:
     done = inputs.plot()
     assert done.returncode == 0, done.stderr
     return inputs
-
-
-class Browser:
-    """Headless Chromium, driven by its DevTools protocol over a pipe; it can reach nothing but local files."""
-
-    def __init__(self, program: str, profile: Path) -> None:
-        their_in, self._out = os.pipe()
-        self._in, their_out = os.pipe()
-        flags = (
-            "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-            "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--disable-dev-shm-usage",
-            "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={profile}", "--remote-debugging-pipe",
-        )  # fmt: skip
-        # The protocol speaks on file descriptors 3 and 4.
-        launch = (
-            "import os, sys; a, b = map(int, sys.argv[1:3]); os.dup2(a, 3); os.dup2(b, 4); "
-            "os.execv(sys.argv[3], sys.argv[3:])"
-        )
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", launch, str(their_in), str(their_out), program, *flags, "about:blank"],
-            pass_fds=(their_in, their_out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        os.close(their_in)
-        os.close(their_out)
-        self._rest, self._last, self.events = b"", 0, []
-        target = self._call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.call(f"{domain}.enable")
-
-    def open(self, page: Path, width: int, scheme: str = "light") -> None:
-        """Open a page as a window of this width shows it, in a light or a dark colour scheme."""
-        self.events.clear()
-        self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
-        )
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        self.call("Page.navigate", url=page.as_uri())
-        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
-            self.events.append(self._read())
-
-    def evaluate(self, expression: str) -> Any:
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
-
-    def screenshot(self) -> np.ndarray:
-        """Return the whole page: uint8, (height, width, 3), BGR."""
-        data = self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]
-        return cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
-
-    def seen(self, method: str) -> list[dict[str, Any]]:
-        return [event["params"] for event in self.events if event["method"] == method]
-
-    def call(self, method: str, **params: Any) -> dict[str, Any]:
-        return self._call(method, self._session, **params)
-
-    def close(self) -> None:
-        self._call("Browser.close")
-        self._process.wait(30)
-        os.close(self._in)
-        os.close(self._out)
-
-    def _call(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
-        self._last += 1
-        message = {"id": self._last, "method": method, "params": params}
-        os.write(
-            self._out, json.dumps(message | ({"sessionId": session} if session else {})).encode() + b"\0"
-        )
-        while (answer := self._read()).get("id") != self._last:
-            self.events.append(answer)
-        assert "error" not in answer, answer
-        return answer["result"]
-
-    def _read(self) -> dict[str, Any]:
-        while b"\0" not in self._rest:
-            part = os.read(self._in, 1 << 20)
-            assert part, "the browser ended"
-            self._rest += part
-        message, self._rest = self._rest.split(b"\0", 1)
-        return json.loads(message)
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Return a real browser; skip where there is none."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no browser here (apt-get install chromium)")
-    opened = Browser(program, tmp_path_factory.mktemp("profile"))
-    yield opened
-    opened.close()

@@ -5,34 +5,12 @@ import itertools
 import numpy as np
 import pytest
 
+from tests.browser import CONTRASTS, PICTURES
+
 NAMES = ["<script>alert(1)</script>", "dog & $x$", "猫"]
 
-PICTURES = """
-Promise.all([...document.images].map(image => image.decode().then(() => image.naturalWidth, () => 0)))
-"""
 UNNAMED = """
 [...document.querySelectorAll('img:not([alt]), img[alt=""], svg:not([aria-hidden]):not([role])')].length
-"""
-CONTRASTS = """
-(() => {
-  const parse = text => text.match(/[\\d.]+/g).map(Number);
-  const light = rgb => rgb.slice(0, 3).map(v => v / 255)
-    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = node => {
-    for (; node; node = node.parentElement) {
-      const rgb = parse(getComputedStyle(node).backgroundColor);
-      if (rgb.length < 4 || rgb[3] > 0) return rgb;
-    }
-    return [255, 255, 255];
-  };
-  const texts = [...document.querySelectorAll('body *')].filter(node => !node.closest('svg')
-    && [...node.childNodes].some(child => child.nodeType === 3 && child.textContent.trim()));
-  return texts.map(node => {
-    const [a, b] = [light(parse(getComputedStyle(node).color)), light(behind(node))];
-    return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), node.tagName + '.' + node.className];
-  });
-})()
 """
 
 

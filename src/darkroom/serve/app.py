@@ -16,10 +16,10 @@ from darkroom.serve import page
 from darkroom.serve.answers import About, Answer, Answers, Health, Refusal
 from darkroom.serve.guard import Guard
 from darkroom.serve.predictor import Predictor, png
-from darkroom.serve.uploads import File, Limits, Refused, read
+from darkroom.serve.uploads import File, Limits, Memory, Refused, read
 
-AT_ONCE = 4
-"""Requests whose files are in memory at one time; others wait, unread."""
+AT_ONCE = 8
+"""Requests of the largest size whose files may be in memory at one time; of smaller ones, more."""
 
 FORM: dict[str, Any] = {
     "requestBody": {
@@ -59,7 +59,7 @@ def application(
     """
     # No pages of documentation: FastAPI's load their code from elsewhere. /openapi.json stays.
     app = FastAPI(title="Darkroom", version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
-    turns = asyncio.Semaphore(AT_ONCE)
+    memory = Memory(AT_ONCE * limits.max_bytes)
     about = describe(predictor, limits)
     shown = page.render(about)
 
@@ -86,7 +86,7 @@ def application(
     )
     async def predict(request: Request, pictures: bool = False) -> dict[str, list[Answer]]:
         """Say which class each file shows, or why it cannot be used."""
-        async with turns:
+        async with memory.held(request, limits):
             files = await read(request, limits)
             return {"images": await run_in_threadpool(predictor.answers, files, pictures)}
 
@@ -98,7 +98,7 @@ def application(
     )
     async def map(request: Request) -> Response:
         """Draw what the model looked at in one picture."""
-        async with turns:
+        async with memory.held(request, limits):
             files = await read(request, limits)
             if len(files) > 1:
                 raise Refused(400, f"{len(files)} files; a map is drawn of one")

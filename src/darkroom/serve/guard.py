@@ -1,5 +1,6 @@
 """What stands before every answer: no other site may ask through a visitor's browser, or embed what is answered."""
 
+import asyncio
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -33,8 +34,12 @@ class Guard:
             await self.app(scope, receive, send)
             return
 
+        started = False
+
         async def with_headers(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = MutableHeaders(scope=message)
                 headers.setdefault("Content-Security-Policy", NOTHING)
                 headers.update(HEADERS)
@@ -43,7 +48,15 @@ class Guard:
         headers = Headers(scope=scope)
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != headers.get("host"):
-            refusal = JSONResponse({"detail": "a request from another site's page"}, status_code=403)
-            await refusal(scope, receive, with_headers)
+            await refusal(403, "a request from another site's page")(scope, receive, with_headers)
             return
-        await self.app(scope, receive, with_headers)
+        try:
+            await self.app(scope, receive, with_headers)
+        except asyncio.CancelledError:  # Ctrl-C, and this request did not come to its end in time
+            if not started:
+                await refusal(503, "the server stops")(scope, receive, with_headers)
+
+
+def refusal(status: int, reason: str) -> JSONResponse:
+    """Return an answer that says why there is none, and closes the connection."""
+    return JSONResponse({"detail": reason}, status_code=status, headers={"Connection": "close"})

@@ -7,6 +7,7 @@
   const form = document.getElementById("form");
   const input = document.getElementById("files");
   const answers = document.getElementById("answers");
+  const unused = document.getElementById("unused");
   const status = document.getElementById("status");
   const clear = document.getElementById("clear");
   const template = document.getElementById("card");
@@ -22,7 +23,7 @@
   const find = (card, selector) => card.element.querySelector(selector);
   const pictures = (n) => (n === 1 ? "1 picture" : `${n} pictures`);
   const percent = (p) =>
-    p > 0 && p < 0.0005 ? "< 0.1\u202f%" : p < 1 && p >= 0.9995 ? "> 99.9\u202f%" : `${(100 * p).toFixed(1)}\u202f%`;
+    p < 0.0005 ? "< 0.1\u202f%" : p < 1 && p >= 0.9995 ? "> 99.9\u202f%" : `${(100 * p).toFixed(1)}\u202f%`;
 
   function add(files) {
     const cards = files.map((file) => {
@@ -35,6 +36,7 @@
     });
     answers.prepend(...cards.map((card) => card.element));
     answers.hidden = clear.hidden = false;
+    form.classList.add("slim");
     counts.seen += cards.length;
     queue.push(...cards);
     work();
@@ -101,9 +103,9 @@
     counts.answered += 1;
     card.element.classList.remove("waiting");
     const ranked = Object.entries(answer.probabilities).sort((a, b) => b[1] - a[1]);
-    heading(card, answer.label, percent(answer.probabilities[answer.label]));
+    find(card, "h2").textContent = answer.label;
     picture(card, ".original", URL.createObjectURL(card.file), `The picture ${card.file.name}`);
-    picture(card, ".prepared", answer.picture, `${card.file.name} as the model takes it`);
+    picture(card, ".prepared", answer.picture, `The model's view of ${card.file.name}`);
     bars(card, ranked.slice(0, TOP));
     if (ranked.length > TOP) {
       const more = find(card, ".more");
@@ -125,25 +127,21 @@
   }
 
   function refuse(card, why, detail) {
+    if (!card.element.isConnected) return;
     counts.unused += 1;
-    card.element.classList.replace("waiting", "unused");
-    heading(card, `Not used: ${why}`);
-    find(card, ".name").textContent = detail ? `${card.file.name} \u2013 ${detail}` : card.file.name;
-  }
-
-  function heading(card, ...texts) {
-    const spans = texts.map((text) => {
-      const span = document.createElement("span");
-      span.textContent = text;
-      return span;
-    });
-    find(card, "h2").replaceChildren(spans[0], ...spans.slice(1).flatMap((span) => [" ", span]));
+    card.element.remove();
+    const row = document.createElement("li");
+    const name = document.createElement("b");
+    name.textContent = card.file.name;
+    row.append(name, ` ${detail ? `${why}: ${detail}` : why}`);
+    unused.querySelector("ul").append(row);
+    unused.hidden = false;
   }
 
   function picture(card, selector, address, words) {
     const image = find(card, `${selector} img`);
     image.addEventListener("load", () => image.classList.toggle("pixels", image.naturalWidth < 64));
-    // What this browser cannot draw, as TIFF, is still seen as the model takes it.
+    // What this browser cannot draw, as TIFF, is still seen as the model sees it.
     image.addEventListener("error", () => (image.parentElement.hidden = true));
     image.decoding = "async";
     image.alt = words;
@@ -164,7 +162,7 @@
         figure.className = "share";
         figure.textContent = percent(share);
         const bar = document.createElement("b");
-        bar.style.width = `${100 * share}%`;
+        bar.style.width = share < 0.0005 ? 0 : `${100 * share}%`;
         track.append(bar);
         row.append(label, track, figure);
         return row;
@@ -227,6 +225,7 @@
     else status.textContent = "There is no file in that.";
   }
 
+  document.getElementById("address").textContent = `${location.origin}/predict`;
   input.addEventListener("change", () => {
     const files = [...input.files];
     input.value = ""; // so that the same file can be chosen again
@@ -238,7 +237,9 @@
       if (image.src.startsWith("blob:")) URL.revokeObjectURL(image.src);
     }
     answers.replaceChildren();
-    answers.hidden = clear.hidden = true;
+    unused.querySelector("ul").replaceChildren();
+    answers.hidden = unused.hidden = clear.hidden = true;
+    form.classList.remove("slim");
     counts = { seen: 0, answered: 0, unused: 0 };
     say();
     input.focus();

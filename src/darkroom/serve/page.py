@@ -62,7 +62,9 @@ def _about(about: About) -> Html:
     color = "grayscale" if about.shape[2] == 1 else "colour"
     size = f"{wording.shape(about.shape[:2])} {color}"
     limits = f"{wording.count(about.max_images)} files or {wording.size(about.max_bytes)}"
-    command = element("code", "curl -F files=@picture.png ", element("span", "http://\u2026/predict"))
+    command = element(
+        "code", "curl -F files=@picture.png ", element("span", "http://\u2026/predict", id="address")
+    )
     return joined(
         [
             element("p", f"Each picture is made {size} exactly as in training. Nothing is stored."),

@@ -1,7 +1,8 @@
 """The files of a request: read as they come, in memory alone, and no further than the limits allow."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from python_multipart.exceptions import FormParserError
@@ -40,6 +41,35 @@ class Refused(Exception):
         self.reason = reason
 
 
+class Memory:
+    """What all requests together may hold at one time; one that finds no room waits, unread.
+
+    Parameters
+    ----------
+    most : int
+        Bytes.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def held(self, request: Request, limits: Limits) -> AsyncIterator[None]:
+        """Keep room for a request: the length it states, or as much as one may have."""
+        stated = _stated_length(request)
+        size = limits.max_bytes if stated is None else min(stated, limits.max_bytes)
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._left >= size)
+            self._left -= size
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._left += size
+                self._changed.notify_all()
+
+
 async def read(request: Request, limits: Limits) -> list[File]:
     """Return the files of a multipart request, in their order; form fields that are no files are passed over.
 
@@ -52,8 +82,7 @@ async def read(request: Request, limits: Limits) -> list[File]:
     kind, options = parse_options_header(request.headers.get("content-type"))
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise Refused(400, f"no form with files; {EXAMPLE}")
-    stated = request.headers.get("content-length", "")
-    if stated.isdecimal() and int(stated) > limits.max_bytes:
+    if (_stated_length(request) or 0) > limits.max_bytes:
         raise _too_many_bytes(limits)
     form = _Form(limits.max_images)
     read = 0
@@ -77,6 +106,12 @@ async def read(request: Request, limits: Limits) -> list[File]:
     if not files:
         raise Refused(400, f"no file in the form; {EXAMPLE}")
     return files
+
+
+def _stated_length(request: Request) -> int | None:
+    # The HTTP parser lets only digits pass, and no more bytes than they say.
+    stated = request.headers.get("content-length")
+    return None if stated is None else int(stated)
 
 
 def _too_many_bytes(limits: Limits) -> Refused:
