@@ -266,11 +266,15 @@ def verify_command(
         str | None, typer.Option(help="Run this recipe twice and compare the two runs.")
     ] = None,
     inbox: Annotated[str | None, typer.Option(help="With --recipe: its images, in data/inbox/.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("-S", "--set-param", metavar="KEY=VALUE", help="Run twice with this param; any number."),
+    ] = None,
 ) -> None:
     """Run the last commit again from nothing, in a temporary clone, and compare every output with dvc.lock."""
     from darkroom.verify import verify
 
-    wrong = verify(Path.cwd(), recipe, inbox)
+    wrong = verify(Path.cwd(), recipe, inbox, settings or [])
     for line in wrong:
         typer.echo(line)
     if wrong:

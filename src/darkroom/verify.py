@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +16,44 @@ from darkroom import UserError, recipes
 DVC = [sys.executable, "-m", "dvc"]
 
 
-def verify(root: Path, recipe: str | None = None, inbox: str | None = None) -> list[str]:
+def verify(
+    root: Path, recipe: str | None = None, inbox: str | None = None, settings: Sequence[str] = ()
+) -> list[str]:
     """Run the pipeline of ``root``'s last commit from nothing and return what differs, a line an output.
 
-    Without ``recipe`` the run is compared with the commit's own dvc.lock. With one, the pipeline runs twice, in
-    two clones of different names and under different settings of time zone and hashes, and the two are compared.
+    Parameters
+    ----------
+    root : Path
+        The project's folder.
+    recipe, inbox : str, optional
+        Params to run with, and where their images lie under data/inbox/; by default those committed.
+    settings : sequence of str
+        Other params, ``key=value`` as for `dvc exp run -S`.
+
+    Returns
+    -------
+    list of str
+        Where params are as committed, the run is compared with the commit's own dvc.lock. With others the pipeline
+        runs twice, in two clones of different names and under different settings of time zone, language and hashes, and
+        the two are compared.
 
     Raises
     ------
     UserError
-        A run fails, or there is no dvc.lock to compare with.
+        A run fails, a setting names no param, or there is no dvc.lock to compare with.
     """
     with tempfile.TemporaryDirectory(prefix="darkroom-verify-") as name:
         first = _clone(root, Path(name) / "first")
-        if recipe is None:
+        if recipe is None and not settings:
             expected = _lock(first)
             (first / "dvc.lock").unlink()
             return list(differences(expected, _run(first, {})))
         second = _clone(root, Path(name) / "another one")
         for clone in (first, second):
-            text = recipes.read(clone / "recipes", recipe)
-            recipes.use(text, clone / "params.yaml", inbox=inbox, force=True)
+            if recipe is not None:
+                text = recipes.read(clone / "recipes", recipe)
+                recipes.use(text, clone / "params.yaml", inbox=inbox, force=True)
+            _set(clone / "params.yaml", settings)
         other = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "PYTHONHASHSEED": "77"}
         return list(differences(_run(first, {}), _run(second, other)))
 
@@ -54,6 +71,19 @@ def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[s
         for path in sorted(ours.keys() | theirs.keys()):
             if ours.get(path) != theirs.get(path):
                 yield f"{stage}: {path}: {ours.get(path, 'missing')} and {theirs.get(path, 'missing')}"
+
+
+def _set(params: Path, settings: Sequence[str]) -> None:
+    """Change params as `dvc exp run -S` does, by DVC's own function for it."""
+    from dvc.exceptions import DvcException
+    from dvc.utils.hydra import apply_overrides
+
+    if not settings:
+        return
+    try:
+        apply_overrides(params, list(settings))
+    except DvcException as error:
+        raise UserError(f"-S {' -S '.join(settings)}: {error}") from None
 
 
 def _clone(root: Path, folder: Path) -> Path:
