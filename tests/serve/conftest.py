@@ -108,7 +108,9 @@ class Server:
         )  # fmt: skip
         assert self.process.stdout is not None
         self.line = self.process.stdout.readline()
-        assert self.line.startswith("Darkroom serves "), self.line + self.stderr()
+        if not self.line.startswith("Darkroom serves "):
+            self.close()
+            pytest.fail(self.line + (folder / "stderr.txt").read_text())
         self.address = next(word for word in self.line.split() if word.startswith("http://"))
 
     def stderr(self) -> str:
