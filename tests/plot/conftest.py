@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from darkroom import files
+from darkroom.decode import thumbnails
 from darkroom.evaluate import calibration, curves, scores
 from darkroom.images import INDEX_COLUMNS, write_description, write_shard
 from tests.browser import browser  # noqa: F401  (a fixture)
@@ -60,6 +61,8 @@ def build(
     kinds: np.ndarray | None = None,
     rejected: Sequence[tuple[str, str, str]] = (("a/Thumbs.db", "not an image", "no signature known"),),
     noise: float = 1.5,
+    pictured: Sequence[str] = (),
+    leaking: int = 0,
 ) -> Inputs:
     generator = np.random.default_rng(0)
     if kinds is None:
@@ -71,9 +74,20 @@ def build(
     labels = np.array(classes, dtype=object)[kinds]
     parts = generator.choice(["train", "validation", "test"], size=len(kinds), p=[0.7, 0.1, 0.2])
     write_images(folder / "data/images", pixels, classes, names, labels, rejected)
+    if pictured:
+        thumbnails.write(
+            folder / "data/images/rejected.npz",
+            {name: draw_image(9, (40, 60, 3), generator) for name in pictured},
+        )
+    groups = np.array(names)
+    groups[1:4] = groups[0]
+    parts[:4] = "train"
+    twins = np.flatnonzero(parts == "test")[:leaking]
+    groups[twins] = groups[np.flatnonzero(parts == "train")[10 : 10 + leaking]]
     write_rows(
-        folder / "data/split/split.csv", ["id", "split", "group"], zip(names, parts, names, strict=True)
+        folder / "data/split/split.csv", ["id", "split", "group"], zip(names, parts, groups, strict=True)
     )
+    np.savez(folder / "data/split/normalization.npz", method=np.array("rescale"))
     actual = kinds[parts == "test"]
     logits = generator.normal(0, noise, (len(actual), len(classes))) + sureness * np.eye(len(classes))[actual]
     probabilities = np.exp(logits).astype(np.float32)
@@ -81,14 +95,14 @@ def build(
     write_evaluation(folder, np.array(names)[parts == "test"], actual, probabilities, list(classes), shape)
     write_model(folder, list(classes), shape, pixels[0])
     metrics = {
-        "fetch": {"archives": 1, "bytes": 512345},
+        "fetch": {"source": "digits (bundled)", "archives": 1, "bytes": 512345},
         "decode": {
             "files": len(kinds) + len(rejected),
             "used": len(kinds),
             "rejected": len(rejected),
             "duplicates": 3,
         },
-        "split": {"groups": 12, "grouped_images": 30, "largest_group": 5, "leaked_images": 0},
+        "split": {"groups": 12, "grouped_images": 30, "largest_group": 5, "leaked_images": leaking},
         "train": {"epochs": 12, "best_epoch": 9},
     }
     for stage, content in metrics.items():

@@ -17,7 +17,11 @@ UNNAMED = """
 @pytest.fixture(scope="module")
 def odd(make_inputs):
     """Return a report whose classes try to be code."""
-    inputs = make_inputs(classes=NAMES, shape=(8, 8, 3), images=300, sureness=2.0)
+    rejected = [(f"a/{NAMES[0]}.jpg", "truncated", "<b>")]
+    inputs = make_inputs(
+        classes=NAMES, shape=(8, 8, 3), images=300, sureness=2.0,
+        rejected=rejected, pictured=[rejected[0][0]], leaking=2,
+    )  # fmt: skip
     done = inputs.plot()
     assert done.returncode == 0, done.stderr
     return inputs
@@ -45,8 +49,9 @@ def test_the_page_is_never_wider_than_the_window(width, browser, digits):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_from_its_ground_as_wcag_aa_asks(scheme, browser, digits):
-    browser.open(digits.report, 1280, scheme)
+def test_text_stands_out_from_its_ground_as_wcag_aa_asks(scheme, browser, odd):
+    browser.open(odd.report, 1280, scheme)
+    assert browser.evaluate("document.querySelectorAll('.warning').length") == 2
     measured = browser.evaluate(CONTRASTS)
     assert len(measured) > 100
     assert not [entry for entry in measured if entry[0] < 4.5]

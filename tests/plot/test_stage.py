@@ -1,5 +1,9 @@
 """The stage plot, run through its door: which files it writes, that they are the same every time, and how large."""
 
+import collections
+import csv
+import html
+
 import numpy as np
 import pytest
 
@@ -62,6 +66,52 @@ def test_without_a_mistake_the_report_says_so(make_inputs):
     assert "every test image was classified rightly" in inputs.report.read_text()
     assert "mistakes.png" not in inputs.outputs()
     assert "100.0\u202f% of" in inputs.report.read_text()
+
+
+def test_rejected_files_are_shown_by_reason_with_what_could_be_made_out(make_inputs):
+    rejected = [
+        ("a/cut.jpg", "truncated", "8 bytes short"),
+        ("a/page.jpg", "not an image", "<html>"),
+        ("b/cut.jpg", "truncated", ""),
+    ]
+    inputs = plotted(make_inputs, images=200, rejected=rejected, pictured=["a/cut.jpg"])
+    page = inputs.report.read_text()
+    assert 'alt="a/cut.jpg, rejected: truncated"' in page
+    assert page.count(", rejected: ") == 1
+    for _, reason, detail in rejected:
+        assert reason in page
+        assert html.escape(detail) in page
+    without = plotted(make_inputs, images=200, rejected=rejected).report.read_text()
+    assert "None of them left anything that could be shown" in without
+
+
+def test_leaks_are_told_at_the_top_and_shown_beside_their_twins(make_inputs):
+    page = plotted(make_inputs, images=200, leaking=3).report.read_text()
+    head, rest = page.split("<main>")
+    assert "3 images of test came with a twin in train" in head
+    leaks = rest.split("<h3>Leaks</h3>")[1].split("<h3>")[0]
+    assert leaks.count("<img") == 6
+    clean = plotted(make_inputs, images=200).report.read_text()
+    assert "came with a twin" not in clean
+    assert "<h3>Leaks</h3>" not in clean
+
+
+def test_the_largest_groups_are_shown(digits):
+    page = digits.report.read_text()
+    together = page.split("<h3>Kept together</h3>")[1].split("</figure>")[0]
+    assert together.count("<img") == 4
+    assert "4 images, train" in together
+
+
+def test_the_source_the_interval_and_the_score_of_naming_one_class_are_said(digits):
+    page = digits.report.read_text()
+    assert "digits (bundled)" in page
+    assert "95\u202f% interval" in page
+    with (digits.folder / "data/predictions/test.csv").open() as file:
+        labels = collections.Counter(row["label"] for row in csv.DictReader(file))
+    (label, images), *_ = sorted(labels.items(), key=lambda pair: (-pair[1], pair[0]))
+    share = f"{100 * images / labels.total():.1f}\u202f%"
+    assert f"{share}: what always saying “{label}” would score" in page
 
 
 def test_tensorflow_is_never_imported(digits):

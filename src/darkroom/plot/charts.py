@@ -112,8 +112,8 @@ def counts(table: pd.DataFrame) -> Figure:
 def confusion(table: pd.DataFrame) -> Figure:
     """Draw true against predicted classes: as numbers where there is room, as shades of each row's share elsewhere."""
     count = len(table)
-    side = 1.2 + 0.3 * count if count <= MOST_CELLS else 4.9
-    figure, axes = chart(max(side, HEIGHT) + 0.3, max(side, 2.9))
+    side = max(1.2 + 0.3 * count, HEIGHT) if count <= MOST_CELLS else 4.9
+    figure, axes = chart(max(side + 0.3, WIDTH), side)  # as wide as the others: type of one size
     shares = table.to_numpy() / np.maximum(1, table.to_numpy().sum(axis=1, keepdims=True))
     shades = np.zeros((count, count, 4))
     shades[..., :3] = np.array([0x17, 0x4A, 0x8C]) / 255

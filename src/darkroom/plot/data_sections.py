@@ -4,21 +4,17 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from darkroom.images import Pixels
-from darkroom.plot import wording
+from darkroom.plot import checks, wording
 from darkroom.plot.diagram import diagram, sizes
+from darkroom.plot.galleries import figure, gallery
 from darkroom.plot.markup import Content, Html, element, joined, pairs, table
 from darkroom.plot.pictures import channels, sample_rows
 from darkroom.plot.results import PARTS, Results
-from darkroom.plot.thumbnails import data_urls
 
 MOST_CLASSES = 30
 """Classes with a row of their own in the table of counts; of more, the smallest and the largest are named."""
 
 EXAMPLES = 3
-
-LARGEST_SHARP = 96
-"""Images of at most this side, in pixels, are blown up as squares rather than blurred."""
 
 
 def data(results: Results, chart: Html) -> Html:
@@ -38,7 +34,7 @@ def data(results: Results, chart: Html) -> Html:
         ("as they came", f"{_range(index['width'])} wide, {_range(index['height'])} high, pixels"),
         (
             "as the network sees them",
-            f"{wording.shape([width, height])}, {'colour' if depth == 3 else 'grayscale'}",
+            f"{wording.shape([width, height])}, {'colour' if depth == 3 else 'grayscale'}, {results.normalization}",
         ),
     ]
     return joined(
@@ -46,7 +42,7 @@ def data(results: Results, chart: Html) -> Html:
             element(
                 "div",
                 pairs("Images", lines),
-                pairs("Checks", _checks(results)),
+                pairs("Checks", checks.checks(results)),
                 class_="columns",
             ),
             element(
@@ -55,7 +51,9 @@ def data(results: Results, chart: Html) -> Html:
                 _counts_table(results) if len(results.classes) <= MOST_CLASSES else _extremes(results),
                 class_="columns",
             ),
-            _rejections(results),
+            checks.rejections(results),
+            checks.leaks(results),
+            checks.together(results),
             element("p", "Prepared so: ", _settings(wording.flat(prepared)), class_="note"),
         ]
     )
@@ -135,59 +133,9 @@ def network(results: Results) -> Html:
     )
 
 
-def gallery(
-    images: Sequence[Pixels], alts: Sequence[str], captions: Sequence[Content], budget: int, kind: str = ""
-) -> Html:
-    """Return images in rows that wrap, each with its caption; ``kind`` is a class of the style sheet."""
-    items = [
-        element("figure", drawn, element("figcaption", caption) if caption else None)
-        for drawn, caption in zip(drawn_images(images, alts, budget), captions, strict=True)
-    ]
-    return element("div", *items, class_=f"gallery {kind}".rstrip())
-
-
-def drawn_images(images: Sequence[Pixels], alts: Sequence[str], budget: int) -> list[Html]:
-    """Return images as elements, together at most about ``budget`` characters; small ones show their pixels."""
-    urls = data_urls(images, budget)
-    return [
-        element(
-            "img",
-            src=url,
-            alt=alt,
-            width=image.shape[1],
-            height=image.shape[0],
-            class_="pixels" if max(image.shape[:2]) <= LARGEST_SHARP else None,
-        )
-        for image, url, alt in zip(images, urls, alts, strict=True)
-    ]
-
-
-def figure(chart: Html, caption: str, alt: str | None = None) -> Html:
-    """Return a chart with its caption; ``alt`` says in words what is seen, the caption where there is none."""
-    return element(
-        "figure",
-        element("div", chart, role="img", aria_label=alt or caption, class_="chart"),
-        element("figcaption", caption),
-    )
-
-
 def _range(lengths: pd.Series) -> str:
     low, high = int(lengths.min()), int(lengths.max())
     return wording.count(low) if low == high else f"{wording.count(low)} to {wording.count(high)}"
-
-
-def _checks(results: Results) -> list[tuple[str, Content]]:
-    decoded, split = results.scores["decode"], results.scores["split"]
-    known = (
-        ("exact duplicates", decoded.get("duplicates")),
-        ("the same image under two labels", decoded.get("label_conflicts")),
-        ("groups kept together", split.get("groups")),
-        ("images in such groups", split.get("grouped_images")),
-        ("largest group", split.get("largest_group")),
-        ("test images leaked into train", split.get("leaked_images")),
-        ("near-duplicates under two labels", split.get("near_duplicates_across_labels")),
-    )
-    return [(name, wording.count(number)) for name, number in known if number is not None]
 
 
 def _counts_table(results: Results) -> Html:
@@ -208,18 +156,6 @@ def _rows(results: Results) -> list[tuple[str, list[int]]]:
     return [
         (name, row.tolist()) for name, row in zip(results.classes, results.counts.to_numpy(), strict=True)
     ]
-
-
-def _rejections(results: Results) -> Html:
-    if results.rejected.empty:
-        return element("p", "Every file could be used.")
-    rows = []
-    for reason, files in results.rejected.groupby("reason"):
-        names = ", ".join(files["id"][:EXAMPLES]) + (", …" if len(files) > EXAMPLES else "")
-        detail = next((text for text in files["detail"] if text), "")
-        rows.append((reason, wording.count(len(files)), names, detail))
-    head = ["reason", "files", "for example", "the decoder's words"]
-    return table("Files that could not be used", head, rows, words=4)
 
 
 def _settings(rows: Sequence[tuple[str, str]]) -> Html:

@@ -61,6 +61,7 @@ def header(results: Results) -> Html:
         "div",
         element("i", style=f"left:{100 * low:.2f}%;right:{100 - 100 * high:.2f}%"),
         element("b", style=f"left:{100 * scores['accuracy']:.2f}%"),
+        element("s", style=f"left:{100 * _commonest(results)[1]:.2f}%"),
         class_="interval",
         aria_hidden="true",
     )
@@ -79,11 +80,35 @@ def header(results: Results) -> Html:
             element("h1", headline(results)),
             element("p", f"95{wording.THIN}% interval: {100 * low:.1f} to {percent(high)}", class_="sub"),
             interval,
+            element("p", _baseline(results), class_="note"),
+            _warning(results),
             element(
                 "dl", *(element("div", element("dt", name), element("dd", value)) for value, name in tiles)
             ),
         ]
     )
+
+
+def _commonest(results: Results) -> tuple[str, float]:
+    """Return the commonest class of test and its share: what naming it every time would score."""
+    shares = results.test["label"].value_counts(normalize=True).reindex(results.classes, fill_value=0.0)
+    return str(shares.idxmax()), float(shares.max())
+
+
+def _baseline(results: Results) -> str:
+    name, share = _commonest(results)
+    words = f"The bar runs from 0 to 100{wording.THIN}%. Its grey mark, {percent(share)}: what always saying"
+    return f"{words} “{name}” would score."
+
+
+def _warning(results: Results) -> Html | None:
+    leaked = results.scores["split"].get("leaked_images")
+    if not leaked:
+        return None
+    words = (
+        f"{wording.images(leaked)} of test came with a twin in train: see Data. On new images expect less."
+    )
+    return element("p", words, class_="warning")
 
 
 def _resource(name: str) -> str:

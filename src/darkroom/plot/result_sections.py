@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from darkroom.plot import wording
-from darkroom.plot.data_sections import drawn_images, figure, gallery
+from darkroom.plot.galleries import drawn_images, figure, gallery
 from darkroom.plot.markup import Html, element, joined, pairs, table
 from darkroom.plot.pictures import overlay
 from darkroom.plot.results import Results
@@ -100,6 +100,7 @@ def mistakes(results: Results, most: int) -> Html:
         if len(shown) < len(wrong)
         else ", the surest first."
     )
+    told += " True class → predicted class, and how sure the model was."
     return joined(
         [
             element("p", told),

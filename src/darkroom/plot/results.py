@@ -29,6 +29,10 @@ class Results:
         ``split.csv``: id, split, group; rows as in the index of ``source``.
     rejected : DataFrame
         ``rejected.csv``: id, reason, detail.
+    rejected_pictures : dict of str to uint8 arrays
+        Small pictures, (height, width, 3), of some of them by id; see :mod:`darkroom.decode.thumbnails`.
+    normalization : str
+        The method fitted on train, from ``normalization.npz``.
     model : dict
         ``model.json``.
     augmented : dict of uint8 arrays
@@ -48,6 +52,8 @@ class Results:
     source: Images
     parts: pd.DataFrame
     rejected: pd.DataFrame
+    rejected_pictures: dict[str, Pixels]
+    normalization: str
     model: dict[str, Any]
     augmented: dict[str, Pixels]
     test: pd.DataFrame
@@ -99,6 +105,8 @@ def read_results(
         source=Images(images),
         parts=_texts(split / "split.csv"),
         rejected=_texts(images / "rejected.csv"),
+        rejected_pictures=_pictures(images / "rejected.npz"),
+        normalization=str(_arrays(split / "normalization.npz")["method"]),
         model=files.read_json(models / "model.json"),
         augmented=_arrays(models / "augmented.npz"),
         test=_predictions(predictions / "test.csv"),
@@ -117,6 +125,13 @@ def read_results(
 
 def _texts(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def _pictures(path: Path) -> dict[str, Pixels]:
+    if not path.is_file():
+        return {}
+    arrays = _arrays(path)
+    return {str(name): arrays[str(place)] for place, name in enumerate(arrays["ids"])}
 
 
 def _predictions(path: Path) -> pd.DataFrame:
