@@ -124,7 +124,8 @@ def confusion(table: pd.DataFrame) -> Figure:
         for (row, column), images in np.ndenumerate(table.to_numpy()):
             if images:
                 color = "white" if shares[row, column] > 0.36 else INK
-                axes.text(column, row, str(images), ha="center", va="center", color=color, fontsize=8)
+                size = 8 if count > 6 else 11
+                axes.text(column, row, str(images), ha="center", va="center", color=color, fontsize=size)
     step = 1 if count <= MOST_NAMES else int(np.ceil(count / 20))
     names = [shortened(name, 14) for name in table.index[::step]]
     small = 8 if count <= MOST_CELLS else 6.5

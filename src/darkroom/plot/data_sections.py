@@ -51,10 +51,10 @@ def data(results: Results, chart: Html) -> Html:
                 _counts_table(results) if len(results.classes) <= MOST_CLASSES else _extremes(results),
                 class_="columns",
             ),
+            element("p", "Prepared so: ", _settings(wording.flat(prepared)), class_="note"),
             checks.rejections(results),
             checks.leaks(results),
             checks.together(results),
-            element("p", "Prepared so: ", _settings(wording.flat(prepared)), class_="note"),
         ]
     )
 

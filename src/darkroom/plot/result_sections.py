@@ -1,8 +1,9 @@
 """The second half of the report: training, figures on test, mistakes, what the model looked at, params."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from darkroom.plot import wording
+from darkroom.plot.data_sections import MOST_CLASSES
 from darkroom.plot.galleries import drawn_images, figure, gallery
 from darkroom.plot.markup import Html, element, joined, pairs, table
 from darkroom.plot.pictures import overlay
@@ -56,16 +57,18 @@ def measured(results: Results, charts: Mapping[str, Html]) -> Html:
         for name, words, shares in (*NAMES, *GROUPS)
         if name in scores or (name, words, shares) not in (*GROUPS, *NAMES[9:11])
     ]
+    # Of two classes, one curve says all.
+    each = "each class against the rest" if len(results.classes) > 2 else f"for “{results.classes[-1]}”"
     areas = {name: wording.figure(scores, name) for name in ("roc_auc", "average_precision")}
     curves = [
         figure(
             charts["roc"],
-            "ROC: true against false positives, each class against the rest.",
+            f"ROC: true against false positives, {each}.",
             alt=f"ROC curves; area {areas['roc_auc']}.",
         ),
         figure(
             charts["precision_recall"],
-            "Precision against recall, each class against the rest.",
+            f"Precision against recall, {each}.",
             alt=f"Precision-recall curves; average precision {areas['average_precision']}.",
         ),
     ]
@@ -220,6 +223,27 @@ def _calibration(results: Results, chart: Html) -> tuple[Html, Html]:
 
 
 def _by_class(results: Results) -> Html:
+    """Return the figures of each class; of many, the lowest, and all where the reader opens them."""
+    names = results.classes
+    if len(names) <= MOST_CLASSES:
+        return _classes(results, "By class", names)
+    scores = results.scores["evaluate"]
+    lowest = sorted(
+        (name for name in names if f"f1_{name}" in scores), key=lambda name: float(scores[f"f1_{name}"])
+    )
+    return joined(
+        [
+            _classes(results, f"The {COMMONEST} classes with the lowest F1", lowest[:COMMONEST]),
+            element(
+                "details",
+                element("summary", f"All {len(names)} classes"),
+                _classes(results, "By class", names),
+            ),
+        ]
+    )
+
+
+def _classes(results: Results, caption: str, names: Sequence[str]) -> Html:
     scores = results.scores["evaluate"]
     columns = ("precision", "recall", "f1")
     rows = [
@@ -230,7 +254,7 @@ def _by_class(results: Results) -> Html:
             wording.figure(scores, f"average_precision_{name}"),
             wording.count(scores.get(f"support_{name}", 0)),
         )
-        for name in results.classes
+        for name in names
     ]
     head = ["class", "precision", "recall", "F1", "ROC area", "avg. precision", "images"]
-    return table("By class", head, rows)
+    return table(caption, head, rows)
