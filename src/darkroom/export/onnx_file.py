@@ -8,6 +8,7 @@ from typing import Any
 import onnx
 import onnxruntime  # type: ignore[import-untyped]
 import tf2onnx  # type: ignore[import-untyped]
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from darkroom.evaluate.classifier import Probabilities
 from darkroom.export.about import NAME
@@ -20,7 +21,16 @@ OPSET = 15  # the converter's own choice, written down so that another version o
 
 def write(graph: Graph, path: Path, about: dict[str, Any]) -> None:
     """Write ``graph`` as one ``.onnx`` file; ``about`` as JSON in its metadata, under ``darkroom``."""
-    model, _ = tf2onnx.convert.from_function(graph.classify, graph.classify.input_signature, opset=OPSET)
+    # Constants first: given the function itself, the converter takes the statistics of a normalization for inputs.
+    frozen = convert_variables_to_constants_v2(graph.signature)
+    (given,), (result,) = frozen.inputs, frozen.outputs
+    model, _ = tf2onnx.convert.from_graph_def(
+        frozen.graph.as_graph_def(add_shapes=True),
+        input_names=[given.name],
+        output_names=[result.name],
+        tensors_to_rename={given.name: INPUT, result.name: OUTPUT},
+        opset=OPSET,
+    )
     _name(model.graph)
     onnx.helper.set_model_props(model, {NAME: json.dumps(about, ensure_ascii=False)})
     onnx.checker.check_model(model, full_check=True)
@@ -43,8 +53,8 @@ def _name(graph: Any) -> None:
     The converter numbers what it adds, and picks among equal constants, in the order of a set: the graph is the same
     every time, the names are not.
     """
-    names = {value.name: value.name for value in (*graph.input, *graph.output)}
     constants = {tensor.name: tensor for tensor in graph.initializer}
+    names = {value.name: value.name for value in (*graph.input, *graph.output)}
     used: list[Any] = []
     taken: set[str] = set(names)
     for node in graph.node:
@@ -55,13 +65,13 @@ def _name(graph: Any) -> None:
                 used.append(constants[name])
         for name in node.output:
             names.setdefault(name, _free(f"{node.name}/output", taken))
-        node.input[:] = [names.get(name, name) for name in node.input]
+        node.input[:] = [names[name] if name else "" for name in node.input]  # "": an input left out
         node.output[:] = [names[name] for name in node.output]
     for tensor in used:
         tensor.name = names[tensor.name]
-    del graph.initializer[:]
-    graph.initializer.extend(used)
-    del graph.value_info[:]
+    for field, kept in ((graph.initializer, used), (graph.value_info, [])):
+        del field[:]
+        field.extend(kept)
     graph.name = "darkroom"
     for value in (*graph.input, *graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "images"
