@@ -111,7 +111,7 @@ def test_the_source_the_interval_and_the_score_of_naming_one_class_are_said(digi
         labels = collections.Counter(row["label"] for row in csv.DictReader(file))
     (label, images), *_ = sorted(labels.items(), key=lambda pair: (-pair[1], pair[0]))
     share = f"{100 * images / labels.total():.1f}\u202f%"
-    assert f"{share}: what always saying “{label}” would score" in page
+    assert f"{share} is what always saying “{label}” would score" in page
 
 
 def test_tensorflow_is_never_imported(digits):

@@ -31,11 +31,12 @@ def data(results: Results, chart: Html) -> Html:
         ("rejected", wording.count(decoded["rejected"])),
         ("without a label", wording.count(decoded.get("unlabelled", 0))),
         ("classes", wording.count(len(results.classes))),
-        ("as they came", f"{_range(index['width'])} wide, {_range(index['height'])} high, pixels"),
+        ("as they came, pixels", _lengths(index["width"], index["height"])),
         (
             "as the network sees them",
-            f"{wording.shape([width, height])}, {'colour' if depth == 3 else 'grayscale'}, {results.normalization}",
+            f"{wording.shape([width, height])}, {'colour' if depth == 3 else 'grayscale'}",
         ),
+        ("normalization", results.normalization),
     ]
     return joined(
         [
@@ -51,7 +52,7 @@ def data(results: Results, chart: Html) -> Html:
                 _counts_table(results) if len(results.classes) <= MOST_CLASSES else _extremes(results),
                 class_="columns",
             ),
-            element("p", "Prepared so: ", _settings(wording.flat(prepared)), class_="note"),
+            element("p", "How each picture was prepared: ", _settings(wording.flat(prepared)), class_="note"),
             checks.rejections(results),
             checks.leaks(results),
             checks.together(results),
@@ -131,6 +132,12 @@ def network(results: Results) -> Html:
             ),
         ]
     )
+
+
+def _lengths(width: pd.Series, height: pd.Series) -> str:
+    if width.nunique() == height.nunique() == 1:
+        return wording.shape([int(width.iloc[0]), int(height.iloc[0])])
+    return f"{_range(width)} wide, {_range(height)} high"
 
 
 def _range(lengths: pd.Series) -> str:

@@ -97,7 +97,9 @@ def _commonest(results: Results) -> tuple[str, float]:
 
 def _baseline(results: Results) -> str:
     name, share = _commonest(results)
-    words = f"The bar runs from 0 to 100{wording.THIN}%. Its grey mark, {percent(share)}: what always saying"
+    words = (
+        f"The bar runs from 0 to 100{wording.THIN}%. The grey mark at {percent(share)} is what always saying"
+    )
     return f"{words} “{name}” would score."
 
 

@@ -38,7 +38,8 @@ def training(results: Results, charts: Mapping[str, Html]) -> Html:
     last = history.iloc[-1]
     words = f"{len(history)} epochs on {results.model['backend']}"
     if "best_epoch" in trained:
-        words += f"; the lowest validation loss came in epoch {trained['best_epoch']}"
+        kept = "its" if results.model["params"]["train"].get("restore_best") else "the last epoch's"
+        words += f"; the lowest validation loss came in epoch {trained['best_epoch']}, and {kept} weights were kept"
     said = {
         quantity: f"{quantity.capitalize()} by epoch: {last[quantity]:.3f} on train"
         + (f", {last[f'val_{quantity}']:.3f} on validation" if f"val_{quantity}" in last else "")
@@ -46,7 +47,17 @@ def training(results: Results, charts: Mapping[str, Html]) -> Html:
         for quantity in ("accuracy", "loss")
     }
     drawn = [figure(charts[name], f"{name.capitalize()} by epoch.", alt=said[name]) for name in said]
-    return joined([element("p", f"{words}."), element("div", *drawn, class_="columns")])
+    note = (
+        "Train is measured while the network learns, with augmentation and dropout, and may lie below validation, "
+        "which is measured after each epoch on the images as they are."
+    )
+    return joined(
+        [
+            element("p", f"{words}."),
+            element("div", *drawn, class_="columns"),
+            element("p", note, class_="note") if "val_loss" in history else None,
+        ]
+    )
 
 
 def measured(results: Results, charts: Mapping[str, Html]) -> Html:
