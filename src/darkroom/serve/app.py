@@ -21,6 +21,9 @@ from darkroom.serve.uploads import File, Limits, Memory, Refused, read
 AT_ONCE = 8
 """Requests of the largest size whose files may be in memory at one time; of smaller ones, more."""
 
+MAPS_AT_ONCE = 2
+"""So that maps, which ask the model a hundred times, leave threads and memory to others."""
+
 FORM: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -60,6 +63,7 @@ def application(
     # No pages of documentation: FastAPI's load their code from elsewhere. /openapi.json stays.
     app = FastAPI(title="Darkroom", version="1", docs_url=None, redoc_url=None, lifespan=lifespan)
     memory = Memory(AT_ONCE * limits.max_bytes)
+    drawing = asyncio.Semaphore(MAPS_AT_ONCE)
     about = describe(predictor, limits)
     shown = page.render(about)
 
@@ -102,7 +106,9 @@ def application(
             files = await read(request, limits)
             if len(files) > 1:
                 raise Refused(400, f"{len(files)} files; a map is drawn of one")
-            return Response(await run_in_threadpool(draw, predictor, files[0]), media_type="image/png")
+            async with drawing:
+                drawn = await run_in_threadpool(draw, predictor, files[0])
+            return Response(drawn, media_type="image/png")
 
     @app.exception_handler(Refused)
     async def refuse(request: Request, refused: Refused) -> Response:

@@ -220,9 +220,13 @@
   }
 
   async function take(transfer) {
-    const files = await filesOf(transfer);
-    if (files.length) add(files);
-    else status.textContent = "There is no file in that.";
+    try {
+      const files = await filesOf(transfer);
+      if (files.length) add(files);
+      else status.textContent = "There is no file in that.";
+    } catch (error) {
+      status.textContent = `That cannot be read: ${error.message}`;
+    }
   }
 
   document.getElementById("address").textContent = `${location.origin}/predict`;
