@@ -71,7 +71,7 @@ def run(model: Path, paths: Sequence[str], options: Options) -> int:
             pictures = tables.in_order_of_kaggle(pictures)
         loaded = load(file, options.batch_size, options.backend, options.precision)
         with _opened(options.output) as out:
-            bad += _predict(loaded, pictures, table, out, options)
+            bad += write(loaded, pictures, table, out, options)
     for one in bad:
         print(f"{names.shown(one.id)}: {names.shown(one.why)}", file=sys.stderr)
     if bad:
@@ -79,10 +79,16 @@ def run(model: Path, paths: Sequence[str], options: Options) -> int:
     return len(bad)
 
 
-def _predict(
+def write(
     model: Model, pictures: Sequence[Picture], table: tables.Table, out: BinaryIO, options: Options
 ) -> list[Bad]:
-    """Write the table of ``pictures`` batch by batch; return those that could not be used."""
+    """Write the table of ``pictures`` to ``out`` batch by batch; return those that could not be used.
+
+    Raises
+    ------
+    UserError
+        The model gives no numbers.
+    """
     bad: list[Bad] = []
     workers = options.workers or len(os.sched_getaffinity(0))
     made = batches(pictures, model.prepare, model.shape, options.batch_size, workers)

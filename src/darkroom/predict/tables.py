@@ -1,12 +1,12 @@
 """The forms in which predictions are written: CSV, JSON, and the file that a Kaggle competition takes."""
 
 import csv
-import io
 import itertools
 import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
+from types import SimpleNamespace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -172,6 +172,7 @@ def _as_number(name: str) -> tuple[bool, int, str]:
 
 
 def _csv(rows: Iterable[Iterable[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    # The writer quotes what its line end holds: a name with a lone \r would break the line unless \r is part of it.
+    lines: list[str] = []
+    csv.writer(SimpleNamespace(write=lines.append), lineterminator="\r\n").writerows(rows)
+    return "".join(line.removesuffix("\r\n") + "\n" for line in lines)

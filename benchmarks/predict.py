@@ -1,0 +1,183 @@
+"""Predicting: `darkroom predict` against a bare loop that overlaps OpenCV and the same model, in one process.
+
+    python benchmarks/predict.py                # 1,500 photos, three rounds, some minutes
+    python benchmarks/predict.py --repeat 1 --recipes digits
+
+Photos of dogs and cats, about 500x375: those of DARKROOM_REAL_IMAGES, prepared and predicted as the recipes say, by
+networks with random weights. The bare loop is what the libraries alone can do: threads read, decode and resize ahead
+(no check, no format but JPEG), and predict_on_batch takes their batches as they come. Rivals take turns, and the
+medians are compared. The peak memory is that of the command in a process of its own, for the photos once and tenfold.
+"""
+
+import argparse
+import io
+import itertools
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import cv2
+import numpy as np
+
+from darkroom import backends, files
+from darkroom.decode.params import DecodeParams, ImageParams
+from darkroom.decode.preparation import Preparation
+from darkroom.params import Params
+from darkroom.predict import command, sources, tables
+from darkroom.predict.model import Model, load
+from darkroom.train.params import ModelParams
+
+ROOT = Path(__file__).resolve().parents[1]
+BATCH = 256
+LEAST = 0.9
+THREADS = 2
+
+
+def photos() -> list[str]:
+    folder = Path(os.environ.get("DARKROOM_REAL_IMAGES", ROOT.parent / "shared" / "data")) / "dogs-vs-cats"
+    found = sorted(str(path) for path in folder.rglob("*.jpg"))
+    if not found:
+        sys.exit(f"no photos in {folder}; set DARKROOM_REAL_IMAGES to a folder that holds dogs-vs-cats")
+    return found
+
+
+def write_model(recipe: str, folder: Path) -> None:
+    """Write the network of a recipe with random weights, and its description."""
+    from darkroom.train import artifact, networks
+
+    params = Params(ROOT / "recipes" / f"{recipe}.yaml")
+    preparation = Preparation.of(params.section("image", ImageParams), params.section("decode", DecodeParams))
+    model, shape = params.section("model", ModelParams), preparation.shape
+    network = networks.build(model, shape, 2, "softmax", ("rescale", {}), 0)
+    folder.mkdir()
+    artifact.write_model(folder / "model.keras", network)
+    content = {
+        "classes": ["cat", "dog"],
+        "shape": list(shape),
+        "preparation": preparation.to_json(),
+        "head": "softmax",
+        "backend": "tensorflow",
+        "threads": THREADS,
+        "deterministic": True,
+        "params": {"train": {"device": "auto"}},
+    }
+    files.write_json(folder / "model.json", content)
+
+
+def bare(model: Model, paths: list[str]) -> None:
+    """Decode and resize ahead in threads, predict on batches: nothing else."""
+    flag = cv2.IMREAD_GRAYSCALE if model.shape[2] == 1 else cv2.IMREAD_COLOR_RGB
+    size = (model.shape[1], model.shape[0])
+
+    def prepare(path: str) -> np.ndarray:
+        picture = cv2.imdecode(np.frombuffer(Path(path).read_bytes(), np.uint8), flag)
+        assert picture is not None
+        return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).reshape(model.shape)
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        prepared = threads.map(prepare, paths)
+        while batch := list(itertools.islice(prepared, BATCH)):
+            model.network.predict_on_batch(np.stack(batch))
+
+
+def darkroom(model: Model, paths: list[str], scratch: Path) -> None:
+    """Do what `darkroom predict` does once the model is loaded: find the files, predict, write the table."""
+    options = command.Options(batch_size=BATCH, workers=THREADS)
+    found, bad = sources.find(paths, b"", sources.Sources(scratch, options.max_bytes))
+    table = tables.table("csv", model.classes, None, "index")
+    bad += command.write(model, found, table, io.BytesIO(), options)
+    assert not bad
+
+
+def decoded_alone(model: Model, paths: list[str]) -> None:
+    with ThreadPoolExecutor(THREADS) as threads:
+        list(threads.map(lambda path: model.prepare(Path(path).read_bytes()), paths))
+
+
+def predicted_alone(model: Model, count: int) -> None:
+    pixels = np.zeros((BATCH, *model.shape), np.uint8)
+    for start in range(0, count, BATCH):
+        model.network.predict_on_batch(pixels[: count - start])
+
+
+def rates(rivals: dict[str, Callable[[], None]], count: int, repeat: int) -> dict[str, list[float]]:
+    """Return images a second, ``repeat`` rounds in which the rivals take turns, after one that is not measured."""
+    found: dict[str, list[float]] = {name: [] for name in rivals}
+    for number in range(repeat + 1):
+        for name, rival in rivals.items():
+            start = time.perf_counter()
+            rival()
+            if number:
+                found[name].append(count / (time.perf_counter() - start))
+    return found
+
+
+def peak_memory(models: Path, paths: list[str]) -> int:
+    """Return the peak memory of the command in a process of its own, MB."""
+    program = (
+        "import sys; sys.argv[0] = 'darkroom'; from darkroom.cli import app; app(standalone_mode=False); "
+        "status = dict(line.split(':', 1) for line in open('/proc/self/status')); "
+        "print(int(status['VmHWM'].split()[0]) // 1024, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "predict", str(models), "-"],
+        input="\n".join(paths),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return int(done.stderr.split()[-1])
+
+
+def measure(recipe: str, models: Path, paths: list[str], repeat: int, bfloat16: bool) -> None:
+    model = load(models, BATCH)
+    rivals: dict[str, Callable[[], None]] = {
+        "decoding alone": lambda: decoded_alone(model, paths),
+        "predict_on_batch alone": lambda: predicted_alone(model, len(paths)),
+        "bare loop": lambda: bare(model, paths),
+        "darkroom predict": lambda: darkroom(model, paths, models),
+    }
+    if bfloat16:
+        halved = load(models, BATCH, precision="bfloat16")
+        rivals["darkroom predict, bfloat16"] = lambda: darkroom(halved, paths, models)
+    found = rates(rivals, len(paths), repeat)
+    shape = "x".join(map(str, model.shape))
+    print(f"\n{recipe}: {shape}, {model.network.count_params():,} parameters", flush=True)
+    for name, rate in found.items():
+        print(f"{name:28}{statistics.median(rate):10,.0f} images/s   ({min(rate):,.0f} to {max(rate):,.0f})")
+    ratio = statistics.median(found["darkroom predict"]) / statistics.median(found["bare loop"])
+    print(f"{'darkroom predict / bare loop':28}{ratio:10.2f}   asked for: {LEAST:.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--repeat", type=int, default=3, help="rounds; the medians are printed")
+    parser.add_argument("--photos", type=int, help="so many of them; default: all")
+    parser.add_argument("--bfloat16", action="store_true", help="measure --precision bfloat16 too")
+    parser.add_argument("--recipes", nargs="+", default=["dogs-vs-cats-gray80", "cats-dogs-rgb64", "digits"])
+    options = parser.parse_args()
+    paths = photos()[: options.photos]
+    print(f"{len(paths)} photos, batches of {BATCH}, {THREADS} threads")
+    backends.start("tensorflow", "auto", THREADS, True, "this benchmark")
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as temporary:
+        for recipe in options.recipes:
+            write_model(recipe, Path(temporary, recipe))
+            measure(recipe, Path(temporary, recipe), paths, options.repeat, options.bfloat16)
+        last = Path(temporary, options.recipes[-1])
+        once, tenfold = (peak_memory(last, paths * times) for times in (1, 10))
+    print(
+        f"\npeak memory, {options.recipes[-1]}: {len(paths)} photos {once} MB, {10 * len(paths)} {tenfold} MB"
+    )
+
+
+if __name__ == "__main__":
+    main()
