@@ -79,6 +79,13 @@ def test_other_test_images_are_noticed(project: Any) -> None:
             r"no test image in common \(200 and 200 images, such as 'cat/0\.png' and 'cat/5000",
         ),
         ("main", "three", r"only A none, only B 'eel'"),
+        ("old-1,elsewhere", "new-1,new-2", r"the 4 runs have no test image in common"),
+        ("old-1,three", "new-1,new-2", r"old-1 and three tell different classes apart: only old-1 none"),
+        (
+            "main",
+            "group@",
+            r"group@: no experiments called group@0, group@1 …; `darkroom replicate --name group`",
+        ),
         ("main", " , ", r"got ' , ' as a revision; expected a branch"),
         ("old-1,old-2", "main", r"B is a group of one run"),
         (
@@ -93,6 +100,52 @@ def test_what_cannot_be_compared_is_one_message(project: Any, a: str, b: str, me
     with pytest.raises(UserError, match=message):
         command.run(a, b, "text", project.folder)
     assert snapshot(project.folder) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"workspace: no metrics/evaluate\.json; run `dvc repro` there"),
+        ("{", r"workspace: metrics/evaluate\.json cannot be read: Expecting property name"),
+        ("[1]", r"workspace: metrics/evaluate\.json holds list; expected names and values"),
+    ],
+)
+def test_missing_and_broken_metrics_are_one_message(project: Any, content: str | None, message: str) -> None:
+    path = project.folder / "metrics" / "evaluate.json"
+    before = path.read_text()
+    try:
+        path.unlink()
+        if content is not None:
+            path.write_text(content)
+        with pytest.raises(UserError, match=message):
+            command.run(repo=project.folder)
+    finally:
+        path.write_text(before)
+
+
+def test_params_edited_after_the_run_are_named(project: Any) -> None:
+    project.set("worse: 3", "worse: 2")
+    try:
+        text = command.run(repo=project.folder)
+        got = json.loads(command.run(form="json", repo=project.folder))
+    finally:
+        project.set("worse: 2", "worse: 3")
+    remark = "workspace: params.yaml has changed since it ran (model.worse); `dvc repro` runs it."
+    assert f"\n{remark}\n" in text
+    assert got["remarks"] == [remark]
+    assert "has changed since" not in command.run(repo=project.folder)
+
+
+def test_a_mixed_group_and_other_test_images_are_said(project: Any) -> None:
+    got = json.loads(command.run("old-1,shifted", "new-1,new-2", "json", project.folder))
+    assert got["remarks"] == [
+        "The runs of A differ in more than their seed: first.",
+        "Not all runs were tested on the same images: compared by accuracy on the 50 in common.",
+    ]
+    assert list(got["metrics"]) == ["accuracy"]
+    # Of the images 150 to 199, rows that are 0, 1 or 2 modulo 20 are wrong in A, 0 alone in B: 160 to 162, 180 to 182.
+    assert got["metrics"]["accuracy"]["a"]["mean"] == pytest.approx(44 / 50)
+    assert got["metrics"]["accuracy"]["b"]["mean"] == pytest.approx(48 / 50)
 
 
 def test_outside_a_repository_it_says_what_is_missing(tmp_path: Path) -> None:
@@ -184,6 +237,7 @@ def test_the_page_shows_the_pictures_and_loads_nothing(project: Any) -> None:
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
     assert "<h1>A is better: +10.0 points (" in content
     assert "<img" not in without  # the workspace's pictures are not known to be those of the branches
+    assert "No pictures: the workspace&#x27;s data/images are not those of A or B" in without
 
 
 def test_neither_tensorflow_nor_scipy_stats_is_imported(project: Any) -> None:

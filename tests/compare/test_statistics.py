@@ -17,6 +17,22 @@ def test_mcnemar_is_the_exact_binomial_test(only_a: int, only_b: int) -> None:
     assert statistics.mcnemar(only_a, only_b) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("only_a", "only_b", "p"),
+    [
+        (121, 59, 0.000004),
+        (70, 59, 0.378688),
+        (80, 59, 0.089452),
+        (30, 60, 0.00206),
+        (10, 30, 0.002221),
+        (10, 10, 1.0),
+    ],
+)
+def test_mcnemar_is_statsmodels(only_a: int, only_b: int, p: float) -> None:
+    # The values that statsmodels' own tests hold its `mcnemar(exact=True)` to, from VassarStats' calculator.
+    assert statistics.mcnemar(only_a, only_b) == pytest.approx(p, abs=5e-7)
+
+
 def test_mcnemar_gives_the_published_value() -> None:
     # Armitage and Berry (1994), p. 127: 12 and 2 discordant pairs; exact two-sided P = 0.0129.
     assert statistics.mcnemar(12, 2) == pytest.approx(0.0129, abs=5e-5)
