@@ -147,3 +147,27 @@ def test_the_page_is_the_same_every_time_and_has_one_place_for_the_charts(page, 
     assert again.read_bytes() == page.read_bytes()
     assert page.read_text().count("{plot_divs}") == 1
     assert len(page.read_bytes()) < 1_500_000
+
+
+@pytest.mark.parametrize("configured", [None, "own.html"])
+def test_make_builds_the_page_and_names_it_to_dvc_unless_the_user_named_another(
+    configured, tmp_path, root, digits
+):
+    plain = Charts(tmp_path, root)
+    shutil.copy(root / "Makefile", tmp_path)
+    for name in ("dvc_page.py", "dvc_page.html"):
+        (tmp_path / "src/darkroom").mkdir(parents=True, exist_ok=True)
+        shutil.copy(root / "src/darkroom" / name, tmp_path / "src/darkroom")
+    plain.git("init", "--quiet")
+    if configured:
+        plain.dvc("config", "--local", "plots.html_template", configured)
+    tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for _ in range(2):  # --old-file: the environment is there, and is not the subject
+        command = ["make", "--old-file", ".venv/.ready", ".dvc/plots/page.html"]
+        subprocess.run(command, cwd=tmp_path, env=os.environ | {"PATH": tools}, check=True)
+    assert plain.dvc("config", "plots.html_template").strip() == (configured or "plots/page.html")
+    assert plain.git("status", "--porcelain", "--ignored=no", ".dvc/plots/page.html") == ""
+    plain.take(digits.folder / "plots")
+    if configured is None:
+        plain.dvc("plots", "show")
+        assert "cdn.jsdelivr.net" not in plain.page.read_text()
