@@ -1,6 +1,7 @@
 """The doors of the pipeline: one module a stage, run by DVC as ``python -m stages.NAME``."""
 
 import errno
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +11,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from darkroom import UserError, files
+
+# What libraries read from the environment when a stage imports them, and what changes their results: dvc.yaml cannot
+# declare it, so it is not heard. Keras and its backends have theirs in darkroom.backends.
+_UNHEARD = ("MATPLOTLIBRC", "MPLBACKEND", "NPY_", "OPENBLAS_CORETYPE", "OPENCV_", "PANDAS_")
+for _name in [name for name in os.environ if name.startswith(_UNHEARD)]:
+    del os.environ[_name]
 
 _THE_MACHINES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 """Refusals of the file system: not the user's mistake, but theirs to mend, and no bug."""

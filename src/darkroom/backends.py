@@ -34,12 +34,42 @@ def start(backend: str, device: str, threads: int, deterministic: bool, asked_by
             f"{asked_by}: {backend} is not installed; `pip install 'darkroom[{backend}]'`, "
             "or train on another backend"
         )
+    _forget([*_OF_RESULTS, *(_OF_BITS if deterministic else [])])
     os.environ["KERAS_BACKEND"] = backend
     _PREPARE[backend](device == "cpu", threads, deterministic)
     import keras
 
     if keras.backend.backend() != backend:
         raise RuntimeError(f"Keras runs on {keras.backend.backend()} here already, not on {backend}")
+    # Whatever the user's keras.json says: Keras reads it when it is imported.
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+
+
+_OF_RESULTS = ("KERAS_MAX_", "KERAS_NNX_ENABLED", "JAX_ENABLE_X64", "JAX_DEFAULT_")
+"""Beginnings of the names of environment variables that make another training of the same params."""
+
+_OF_BITS = (
+    "DNNL_",
+    "NVIDIA_TF32_OVERRIDE",
+    "ONEDNN_",
+    "TF_CUDNN_",
+    "TF_DETERMINISTIC_OPS",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_NUM_",
+    "TF_ONEDNN_",
+    "TF_XLA_FLAGS",
+    "TORCH_ALLOW_TF32",
+    "XLA_FLAGS",
+)
+"""And of those that change how the same numbers are added up: heard only where ``deterministic`` is false."""
+
+
+def _forget(beginnings: list[str]) -> None:
+    """Remove what dvc.yaml cannot declare from the environment, so that the result does not depend on it."""
+    for name in [name for name in os.environ if name.startswith(tuple(beginnings))]:
+        del os.environ[name]
 
 
 def sees_gpu(backend: str) -> bool:
