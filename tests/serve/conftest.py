@@ -168,3 +168,16 @@ def server(digits: Digits, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     server = Server(folder / "server", digits.models, "--port", 0, *limits)
     yield server
     server.close()
+
+
+@pytest.fixture
+def pictures(digits, tmp_path):
+    """Return a function that writes digits as files and returns their paths."""
+
+    def write(*numbers):
+        paths = [tmp_path / f"digit-{number}.png" for number in numbers]
+        for path, number in zip(paths, numbers, strict=True):
+            path.write_bytes(digits.pngs[number])
+        return paths
+
+    return write

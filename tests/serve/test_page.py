@@ -1,12 +1,12 @@
-"""The page in a real browser: pictures chosen, dropped and refused, read by eye, by ear, by keyboard, on a phone."""
+"""The page in a real browser: pictures chosen, dropped, pasted and refused, and names that try to be code."""
 
 import cv2
 import numpy as np
 import pytest
 
-from tests.browser import CONTRASTS, PICTURES
-
-from .conftest import Server
+from tests.browser import PICTURES
+from tests.serve.conftest import Server
+from tests.serve.visits import CARDS, check_calm, choose, drop, open_page, wait, wait_for_all, wait_for_maps
 
 HOSTILE = "<img src=x onerror=document.title='hacked'>.png"
 CLASSES = [
@@ -15,81 +15,6 @@ CLASSES = [
     "猫",
     *(f"a class with a rather long name, number {n}" for n in range(3, 10)),
 ]
-
-CARDS = """
-[...document.querySelectorAll('.card')].map(card => ({
-  label: card.querySelector('h2').textContent,
-  name: card.querySelector('.name').textContent,
-  bars: [...card.querySelectorAll('.bars li')].map(row =>
-    [row.querySelector('.label').textContent, row.querySelector('.share').textContent]),
-  maps: [...card.querySelectorAll('.map img')].map(image => image.naturalWidth),
-}))
-"""
-
-
-@pytest.fixture
-def pictures(digits, tmp_path):
-    """Return a function that writes digits as files and returns their paths."""
-
-    def write(*numbers):
-        paths = [tmp_path / f"digit-{number}.png" for number in numbers]
-        for path, number in zip(paths, numbers, strict=True):
-            path.write_bytes(digits.pngs[number])
-        return paths
-
-    return write
-
-
-def wait(browser, condition):
-    """Wait until an expression holds on the page."""
-    script = f"""new Promise(resolve => {{
-      const until = Date.now() + 60000;
-      (function look() {{
-        if ({condition}) resolve(true);
-        else if (Date.now() > until) resolve(false);
-        else setTimeout(look, 20);
-      }})();
-    }})"""
-    assert browser.evaluate(script), (condition, browser.evaluate("document.body.innerText"))
-
-
-def open_page(browser, server, width=1280, scheme="light"):
-    browser.call("DOM.enable")
-    browser.open(f"{server.address}/", width, scheme)
-
-
-def choose(browser, paths):
-    """Choose files in the field, as the browser's dialogue does."""
-    field = browser.call("Runtime.evaluate", expression="document.getElementById('files')")["result"][
-        "objectId"
-    ]
-    browser.call("DOM.setFileInputFiles", files=[str(path) for path in paths], objectId=field)
-
-
-def drop(browser, paths):
-    """Drag files from outside and let them go somewhere on the page."""
-    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
-    for kind in ("dragEnter", "dragOver", "drop"):
-        browser.call("Input.dispatchDragEvent", type=kind, x=20, y=20, data=data)
-
-
-def wait_for_all(browser, number):
-    wait(browser, f"document.querySelectorAll('.card:not(.waiting), #unused li').length === {number}")
-
-
-def wait_for_maps(browser, number):
-    wait(browser, f"document.querySelectorAll('.map img:not([hidden])').length === {number}")
-
-
-def check_calm(browser, server):
-    """Nothing came from elsewhere, and nothing went wrong."""
-    urls = [event["request"]["url"] for event in browser.seen("Network.requestWillBeSent")]
-    assert not [
-        url for url in urls if not url.startswith((server.address, f"blob:{server.address}", "data:"))
-    ]
-    assert not browser.seen("Runtime.exceptionThrown")
-    assert not [event for event in browser.seen("Log.entryAdded") if event["entry"]["level"] == "error"]
-    assert not browser.seen("Runtime.consoleAPICalled")
 
 
 @pytest.mark.parametrize("way", [choose, drop])
@@ -244,89 +169,6 @@ def test_clear_begins_anew(browser, server, pictures):
     choose(browser, pictures(1))
     wait_for_maps(browser, 1)
     assert browser.evaluate("document.getElementById('status').textContent") == "1 picture"
-
-
-@pytest.mark.parametrize("width", [320, 390, 768, 1280])
-def test_the_page_is_never_wider_than_the_window(width, browser, server, digits, tmp_path):
-    (tmp_path / f"{'a' * 200}.png").write_bytes(digits.pngs[0])
-    (tmp_path / f"{'b' * 200}.png").write_text("x" * 100)
-    open_page(browser, server, width)
-    choose(browser, sorted(tmp_path.glob("*.png")))
-    wait_for_maps(browser, 1)
-    assert browser.evaluate("document.documentElement.scrollWidth") <= width
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_from_its_ground_as_wcag_aa_asks(scheme, browser, server, pictures, tmp_path):
-    (tmp_path / "notes.txt").write_text("hello")
-    open_page(browser, server, 1280, scheme)
-    choose(browser, [*pictures(0, 1), tmp_path / "notes.txt"])
-    wait_for_maps(browser, 2)
-    shade = np.median(browser.screenshot())
-    assert shade > 230 if scheme == "light" else shade < 40
-    measured = browser.evaluate(CONTRASTS)
-    assert len(measured) > 40
-    assert not [entry for entry in measured if entry[0] < 4.5]
-
-
-def test_everything_can_be_reached_and_used_by_keyboard(browser, server, pictures):
-    open_page(browser, server)
-    choose(browser, pictures(0))
-    wait_for_maps(browser, 1)
-    browser.evaluate("document.body.focus()")
-    reached = []
-    for _ in range(4):
-        for kind in ("keyDown", "keyUp"):
-            browser.call("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
-        reached.append(browser.evaluate("document.activeElement.id || document.activeElement.className"))
-        if reached[-1] == "files":
-            ring = browser.evaluate("getComputedStyle(document.querySelector('.drop')).outlineStyle")
-            assert ring == "solid"
-    assert reached[:3] == ["files", "clear", "more"]
-
-
-def test_a_screen_reader_is_told_what_there_is(browser, server, pictures):
-    open_page(browser, server)
-    choose(browser, pictures(0))
-    wait_for_maps(browser, 1)
-    browser.call("Accessibility.enable")
-    nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
-    said = [
-        (node["role"]["value"], node.get("name", {}).get("value", ""))
-        for node in nodes
-        if not node.get("ignored") and "role" in node
-    ]
-    assert ("status", "") in said
-    assert ("StaticText", "1 picture") in said
-    assert ("heading", "Show it a picture") in said
-    assert any(role == "button" and name.startswith("Choose pictures") for role, name in said)
-    assert any(role == "list" and name == "Probability by class" for role, name in said)
-    images = [name for role, name in said if role == "image"]
-    assert len(images) == 3
-    assert all("digit-0.png" in name for name in images)
-
-
-def test_without_javascript_the_form_still_asks(browser, server, digits, pictures):
-    browser.call("Emulation.setScriptExecutionDisabled", value=True)
-    try:
-        open_page(browser, server, 390)
-        document = browser.call("DOM.getDocument", depth=-1)["root"]["nodeId"]
-        field = browser.call("DOM.querySelector", nodeId=document, selector="#files")["nodeId"]
-        browser.call("DOM.setFileInputFiles", files=[str(path) for path in pictures(0)], nodeId=field)
-        button = browser.call("DOM.querySelector", nodeId=document, selector="noscript button")["nodeId"]
-        corners = browser.call("DOM.getBoxModel", nodeId=button)["model"]["content"]
-        browser.events.clear()
-        for kind in ("mousePressed", "mouseReleased"):
-            place = {"x": (corners[0] + corners[2]) / 2, "y": (corners[1] + corners[5]) / 2}
-            browser.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place)
-        while not browser.seen("Page.loadEventFired"):
-            browser.call("Page.enable")  # any call reads what came meanwhile
-        document = browser.call("DOM.getDocument")["root"]["nodeId"]
-        shown = browser.call("DOM.getOuterHTML", nodeId=document)["outerHTML"]
-    finally:
-        browser.call("Emulation.setScriptExecutionDisabled", value=False)
-    assert f'"label":"{digits.expected[0].argmax()}"' in shown
-    assert '"name":"digit-0.png"' in shown
 
 
 def test_a_dropped_folder_is_opened(browser, server, pictures, tmp_path):

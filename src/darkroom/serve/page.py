@@ -59,8 +59,8 @@ def _sub(about: About) -> Html:
 
 def _about(about: About) -> Html:
     """Return what is done to a picture, and how a program asks."""
-    color = "grayscale" if about.shape[2] == 1 else "colour"
-    size = f"{wording.shape(about.shape[:2])} {color}"
+    color = "grayscale" if about.shape[2] == 1 else "in colour"
+    size = f"{wording.shape(about.shape[:2])} pixels, {color},"
     limits = f"{wording.count(about.max_images)} files or {wording.size(about.max_bytes)}"
     command = element(
         "code", "curl -F files=@picture.png ", element("span", "http://\u2026/predict", id="address")
