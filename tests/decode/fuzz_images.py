@@ -1,8 +1,8 @@
 """Feed mutated images to the decoder: `python tests/decode/fuzz_images.py --inputs 10000`.
 
-Each input may end as pixels or as a rejection with a documented reason. Anything else is a fault: another exception,
-more than ten seconds, pixels of another shape or type, a line on stderr. The same seed gives the same inputs; a fault
-prints its number, and `--first N --inputs 1` repeats it.
+Each input may end as pixels or as a rejection with a documented reason, of which the thumbnail is made as the stage
+does. Anything else is a fault: another exception, more than ten seconds, pixels of another shape or type, a line on
+stderr. The same seed gives the same inputs; a fault prints its number, and `--first N --inputs 1` repeats it.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from darkroom.decode import complaints, thumbnails
 from darkroom.decode.preparation import Preparation
 from darkroom.decode.rejections import Reason, Rejected
 
@@ -118,6 +119,7 @@ def check(data: bytes, preparation: Preparation) -> str:
     except Rejected as rejection:
         if not isinstance(rejection.reason, Reason) or not rejection.detail:
             raise AssertionError(f"undocumented rejection: {rejection!r}") from rejection
+        check_thumbnail(data, rejection.reason, preparation.max_pixels)
         ended = str(rejection.reason)
     else:
         if image.pixels.shape != preparation.shape or image.pixels.dtype != np.uint8:
@@ -126,6 +128,21 @@ def check(data: bytes, preparation: Preparation) -> str:
     if time.monotonic() - start > SECONDS:
         raise AssertionError(f"took {time.monotonic() - start:.0f} s")
     return ended
+
+
+def check_thumbnail(data: bytes, reason: Reason, max_pixels: int) -> None:
+    """Make the thumbnail of a rejected file, as the stage does; raise where it is neither small pixels nor None."""
+    if reason not in thumbnails.SHOWN:
+        return
+    with complaints.listening():
+        small = thumbnails.of_file(data, reason, max_pixels)
+    if small is not None and (
+        small.dtype != np.uint8
+        or small.ndim != 3
+        or small.shape[2] != 3
+        or not 1 <= max(small.shape[:2]) <= thumbnails.SIDE
+    ):
+        raise AssertionError(f"thumbnail of {small.shape} {small.dtype}")
 
 
 def fuzz(seeds: Sequence[bytes], seed: int, first: int, inputs: int) -> Counter[str]:

@@ -25,9 +25,11 @@ def encoded(picture: np.ndarray, suffix: str = ".jpg") -> bytes:
     return cv2.imencode(suffix, picture)[1].tobytes()
 
 
-def thumbnail(data: bytes, max_pixels: int = 1_000_000) -> np.ndarray | None:
+def thumbnail(
+    data: bytes, reason: Reason = Reason.TRUNCATED, max_pixels: int = 1_000_000
+) -> np.ndarray | None:
     with complaints.listening():
-        return thumbnails.of_file(data, max_pixels)
+        return thumbnails.of_file(data, reason, max_pixels)
 
 
 def test_of_a_jpeg_that_ends_too_early_the_first_lines_are_seen():
@@ -43,7 +45,7 @@ def test_of_a_jpeg_that_ends_too_early_the_first_lines_are_seen():
 
 def test_a_small_picture_keeps_its_pixels():
     picture = np.random.default_rng(0).integers(0, 256, (4, 7, 3)).astype(np.uint8)
-    small = thumbnail(encoded(picture, ".png"))
+    small = thumbnail(encoded(picture, ".png"), Reason.TOO_SMALL)
     assert small is not None
     assert (small == picture[..., ::-1]).all()
 

@@ -106,7 +106,7 @@ def write(members: Sequence[archives.Member], number: int, work: Path, preparati
                 rejected.append([member.id, rejection.reason, rejection.detail])
                 tried[rejection.reason] += 1
                 if rejection.reason in pictures.SHOWN and tried[rejection.reason] <= pictures.MOST:
-                    picture = pictures.of_file(data, preparation.max_pixels)
+                    picture = pictures.of_file(data, rejection.reason, preparation.max_pixels)
                     if picture is not None:
                         seen[member.id] = picture
                 continue

@@ -1,6 +1,5 @@
 """Small pictures of files that were rejected, so that a reader of the report sees what was left out."""
 
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,11 +7,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from darkroom import files
-from darkroom.decode import complaints, resizing
-from darkroom.decode.rejections import Reason
+from darkroom.decode import complaints, formats, pixels, resizing
+from darkroom.decode.rejections import Reason, Rejected
 from darkroom.images import Pixels
 
 SIDE = 96
@@ -27,30 +25,33 @@ SHOWN = frozenset([Reason.TOO_SMALL, Reason.TRUNCATED, Reason.CORRUPT])
 Thumbnails = dict[str, Pixels]
 """By the file's id: uint8, (height, width, 3), RGB."""
 
-_END_OF_JPEG = b"\xff\xd9"
+_START_OF_JPEG, _END_OF_JPEG = b"\xff\xd8", b"\xff\xd9"
 
 
-def of_file(data: bytes, max_pixels: int) -> Pixels | None:
-    """Return what can be made out of a damaged or too small picture; None where that is nothing.
+def of_file(data: bytes, reason: Reason, max_pixels: int) -> Pixels | None:
+    """Return what can be made out of a file that was rejected for one of :data:`SHOWN`; None where that is nothing.
 
-    A JPEG that ends too early is given an end: its decoder then fills what is missing with grey. Call it inside
+    Of damaged files, JPEGs alone: what other decoders hand out of them is nothing, or a crash. One that ends too early
+    is given an end, and its decoder fills what is missing with grey. Call it inside
     :func:`darkroom.decode.complaints.listening`.
     """
+    if reason is Reason.TOO_SMALL:
+        try:
+            return of_pixels(pixels.decode(data, "rgb", pixels.Limits(max_pixels, 1)).pixels)
+        except Rejected:
+            return None
+    header = formats.jpeg_header(data) if data.startswith(_START_OF_JPEG) else None
+    if header is None or header.components not in (1, 3) or header.width * header.height > max_pixels:
+        return None
+    encoded = np.frombuffer(formats.without_junk(data, header) + _END_OF_JPEG, np.uint8)
 
     def attempt() -> Pixels | None:
         try:
-            with Image.open(io.BytesIO(data)) as image:  # reads the header alone
-                width, height = image.size
-            if width * height > max_pixels:
-                return None
-            encoded = np.frombuffer(data + _END_OF_JPEG, np.uint8)
             return cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)  # type: ignore[return-value]
-        except MemoryError:
-            raise
-        except Exception:
-            return (
-                None  # what a damaged file makes a decoder raise has no bounds; its reason is known already
-            )
+        except cv2.error as error:
+            if error.code == cv2.Error.StsNoMem:  # no fault of the file, and the bytes must not depend on it
+                raise MemoryError(error.err) from None
+            return None
 
     picture, _ = complaints.decoded(attempt)
     return None if picture is None else of_pixels(picture)
