@@ -62,7 +62,9 @@ def together(results: Results) -> Html | None:
             element("h3", "Kept together"),
             element(
                 "p",
-                "Duplicates, near-duplicates and one patient's images never fall on both sides of a split."
+                "Duplicates, near-duplicates and one patient's images "
+                + ("belong" if results.scores["split"].get("leaked_images") else "were kept")
+                + " in one part: a model must not be tested on what it has as good as seen."
                 + (" These are the largest groups." if len(sizes[sizes > 1]) > len(largest) else ""),
             ),
             _strips(results, rows, captions),

@@ -176,7 +176,8 @@ def settings(results: Results) -> Html:
         pairs(name, wording.flat(value)) for name, value in params.items() if isinstance(value, Mapping)
     ]
     tables.append(pairs("Versions", wording.flat(model["versions"])))
-    return element("div", *tables, class_="columns settings")
+    words = "Of training; what the stages before it were given shows under Data, and stands in params.yaml."
+    return joined([element("p", words), element("div", *tables, class_="columns settings")])
 
 
 def _notes(results: Results) -> Html:
@@ -185,8 +186,8 @@ def _notes(results: Results) -> Html:
     notes = []
     if "threshold" in scores:
         notes.append(
-            f"Said from {percent(scores['threshold'])} on, the threshold that is best on validation, "
-            f"“{results.classes[1]}” gives an accuracy of {percent(scores['accuracy_at_threshold'])} on test."
+            f"With “{results.classes[1]}” said from {percent(scores['threshold'])} on, the threshold that is best on "
+            f"validation, the accuracy on test is {percent(scores['accuracy_at_threshold'])}."
         )
     if "groups" in scores:
         low, high = percent(scores["accuracy_low_by_group"]), percent(scores["accuracy_high_by_group"])
