@@ -1,0 +1,201 @@
+"""Two branches and three kinds of experiments in a real repository, asked everything a user asks of them."""
+
+import csv
+import hashlib
+import io
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pipeline.conftest import Repository
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]  # the first test waits for all the runs
+
+SMALL = {
+    "model.blocks": [[8]],
+    "model.dense": [16],
+    "train.epochs": 1,
+    "evaluate.attention": 0,
+    "plot.samples": 4,
+    "plot.dpi": 50,
+}
+
+EXPERIMENTS = ("longer", "rate-1", "rate-2", "batches")
+
+
+def finish(repository: Repository) -> None:
+    """Wait for DVC's queue to have run everything, then for its worker to leave."""
+    deadline = time.monotonic() + 400
+    while re.search(r"Running|Queued", repository.dvc("queue", "status").stdout):
+        assert time.monotonic() < deadline, "the queue does not end"
+        time.sleep(1)
+    repository.dvc("queue", "stop")
+    while "0 active, 0 idle" not in repository.dvc("queue", "status").stdout:
+        assert time.monotonic() < deadline, "the queue's worker does not leave"
+        time.sleep(1)
+
+
+def restore(repository: Repository) -> None:
+    """Put the workspace back to the branch's commit."""
+    repository.git("checkout", "--quiet", "--force", "wider")
+    repository.dvc("checkout", "--quiet")
+
+
+def snapshot(folder: Path) -> dict[str, str]:
+    """Return the hash of every file outside .git and .dvc, where git and DVC keep locks and stores."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    kept = (path for path in paths if path.relative_to(folder).parts[0] not in {".git", ".dvc"})
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in kept
+        if "__pycache__" not in path.parts
+    }
+
+
+@pytest.fixture(scope="module")
+def laboratory(
+    clone: Callable[[Path], Repository], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Repository]:
+    """Return a repository with branches main and wider, both run, and experiments on wider, made each way there is."""
+    repository = clone(tmp_path_factory.mktemp("experiments") / "project")
+    repository.change(SMALL)
+    repository.dvc("repro")
+    repository.git("commit", "--quiet", "--all", "--message", "Run")
+    repository.git("checkout", "--quiet", "-b", "wider")
+    repository.change({"model.blocks": [[12]]})
+    assert repository.repro() == ["train", "evaluate", "plot"]
+    repository.git("commit", "--quiet", "--all", "--message", "Widen")
+
+    repository.dvc("exp", "run", "--name", "longer", "-S", "train.epochs=2")
+    assert repository.metrics("train")["epochs"] == 2  # in the workspace, where the user sees it
+    restore(repository)
+    repository.dvc("exp", "run", "--queue", "--name", "rate", "-S", "train.learning_rate=0.003,0.01")
+    repository.dvc("queue", "start")
+    finish(repository)
+    repository.dvc("exp", "run", "--temp", "--name", "batches", "-S", "train.batch_size=64")
+    assert repository.git("status", "--porcelain") == ""  # neither queue nor --temp touches the workspace
+    yield repository
+    finish(repository)
+
+
+def shown(repository: Repository) -> dict[str, dict[str, str]]:
+    """Return the rows of `dvc exp show` by name."""
+    rows = csv.DictReader(io.StringIO(repository.dvc("exp", "show", "--csv").stdout))
+    return {row["Experiment"] or row["rev"]: row for row in rows}
+
+
+def test_exp_show_has_a_row_an_experiment_with_its_params_and_metrics(laboratory: Repository) -> None:
+    rows = shown(laboratory)
+    assert {"workspace", "wider", *EXPERIMENTS} <= set(rows)
+    assert rows["longer"]["train.epochs"] == "2"
+    assert {rows[name]["train.learning_rate"] for name in ("rate-1", "rate-2")} == {"0.003", "0.01"}
+    assert rows["batches"]["train.batch_size"] == "64"
+    accuracies = [row.get("metrics/evaluate.json:accuracy") for row in rows.values()]
+    assert all(0 <= float(value or "nan") <= 1 for value in accuracies)
+
+
+def test_exp_show_speaks_json_and_markdown(laboratory: Repository) -> None:
+    content = json.loads(laboratory.dvc("exp", "show", "--json").stdout)
+    names = {experiment["name"] for row in content for experiment in row["experiments"] or []}
+    assert set(EXPERIMENTS) <= names
+    lines = laboratory.dvc("exp", "show", "--md").stdout.strip().splitlines()
+    assert len({line.count("|") for line in lines}) == 1
+
+
+def test_exp_diff_says_what_two_experiments_differ_in(laboratory: Repository) -> None:
+    content = json.loads(laboratory.dvc("exp", "diff", "longer", "batches", "--json").stdout)
+    changed = content["params"]["params.yaml"]
+    assert {name: (row["old"], row["new"]) for name, row in changed.items()} == {
+        "train.epochs": (2, 1),
+        "train.batch_size": (32, 64),
+    }
+    assert "accuracy" in content["metrics"]["metrics/evaluate.json"]
+
+
+def test_exp_apply_takes_an_experiment_over_and_all_is_up_to_date(laboratory: Repository) -> None:
+    try:
+        laboratory.dvc("exp", "apply", "rate-2")
+        assert laboratory.params()["train"]["learning_rate"] == 0.01
+        assert "up to date" in laboratory.dvc("status").stdout
+        text = laboratory.run("darkroom", "compare", "rate-2", "workspace").stdout
+        assert "A and B are right and wrong on the same images, all " in text
+    finally:
+        restore(laboratory)
+
+
+def test_exp_branch_makes_a_branch_that_compares_as_the_experiment(laboratory: Repository) -> None:
+    laboratory.dvc("exp", "branch", "longer", "longer-branch")
+    assert "longer-branch" in laboratory.git("branch", "--list")
+    got = json.loads(laboratory.run("darkroom", "compare", "longer", "longer-branch", "--json").stdout)
+    assert (got["only_a"], got["only_b"], got["params"]) == ([], [], {})
+
+
+def test_metrics_and_params_diff_against_main(laboratory: Repository) -> None:
+    metrics = json.loads(laboratory.dvc("metrics", "diff", "main", "--json").stdout)
+    values = (
+        metrics["diff"]["metrics/evaluate.json"] if "diff" in metrics else metrics["metrics/evaluate.json"]
+    )
+    assert {"old", "new", "diff"} <= set(values["loss"])
+    params = json.loads(laboratory.dvc("params", "diff", "main", "--json").stdout)
+    assert params == {"params.yaml": {"model.blocks": {"old": [[8]], "new": [[12]]}}}
+    table = laboratory.dvc("metrics", "diff", "main", "--md").stdout
+    assert re.search(r"\| metrics/evaluate\.json +\| loss +\| \d\.\d+ +\| \d\.\d+ +\| -?\d\.\d+ +\|", table)
+
+
+def test_plots_diff_against_main_writes_its_page(laboratory: Repository, tmp_path: Path) -> None:
+    laboratory.dvc("plots", "diff", "main", "--out", str(tmp_path / "page"))
+    page = (tmp_path / "page" / "index.html").read_text()
+    assert "Accuracy by epoch" in page
+
+
+def test_compare_answers_in_every_form_and_changes_nothing(laboratory: Repository) -> None:
+    before = snapshot(laboratory.folder)
+    text = laboratory.run("darkroom", "compare", "main").stdout
+    assert re.match(r"(A|B) is better: |no difference can be told with \d+ images", text)
+    assert re.search(r"model\.blocks +\[\[8\]\] +\[\[12\]\]", text)
+    got = json.loads(laboratory.run("darkroom", "compare", "main", "wider", "--json").stdout)
+    assert text.startswith(got["sentence"])
+    assert sum(row["images"] for row in got["classes"]) == got["images"] == got["images_a"]
+    assert got["low"] <= got["difference"] <= got["high"]
+    assert laboratory.run("darkroom", "compare", "longer", "rate-1", "--md").stdout.startswith("**")
+    page = laboratory.run("darkroom", "compare", "main", "wider", "--html").stdout
+    disputed = min(48, len(got["only_a"])) + min(48, len(got["only_b"]))
+    assert page.count('<img src="data:image/png;base64,') == disputed > 0
+    assert "right and wrong on the same images" in laboratory.run("darkroom", "compare").stdout
+    assert snapshot(laboratory.folder) == before
+
+
+def test_compare_says_when_params_changed_after_the_run(laboratory: Repository) -> None:
+    try:
+        laboratory.change({"train.epochs": 7})
+        text = laboratory.run("darkroom", "compare").stdout
+        assert "workspace: params.yaml has changed since it ran (train.epochs); `dvc repro` runs it." in text
+    finally:
+        restore(laboratory)
+
+
+def test_replicates_of_two_settings_are_compared_as_groups(laboratory: Repository) -> None:
+    before = snapshot(laboratory.folder)
+    words = ("darkroom", "replicate", "--seeds", "2")
+    wide: dict[str, Any] = json.loads(laboratory.run(*words, "--json").stdout)
+    assert [run["experiment"] for run in wide["runs"]] == ["wider@0", "wider@1"]
+    assert len(set(wide["metrics"]["evaluate"]["loss"]["values"])) == 2
+    test = [json.loads(laboratory.git("show", f"{ref}:metrics/split.json")) for ref in references(laboratory)]
+    assert test[0] == test[1]  # other seeds train anew, and share their test images
+    narrow = laboratory.run(*words, "--name", "narrow", "-S", "model.blocks=[[8]]")
+    assert "narrow@0 (1 of 2)\n  Stage 'train' is cached" in narrow.stderr  # it is what main ran
+    text = laboratory.run("darkroom", "compare", "narrow@", "wider@").stdout
+    assert "2 and 2 runs" in text
+    assert "paired by seed" in text
+    assert re.search(r"model\.blocks +\[\[8\]\] +\[\[12\]\]", text)
+    assert snapshot(laboratory.folder) == before
+
+
+def references(repository: Repository) -> list[str]:
+    """Return the references of the group wider@."""
+    return repository.git("for-each-ref", "--format=%(refname)", "refs/exps/*/*/wider@*").split()
