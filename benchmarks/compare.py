@@ -3,11 +3,12 @@
     python benchmarks/compare.py [--images 10000] [--rounds 5]
 
 A repository with two commits, each with its predictions in DVC's cache; each line is the median of whole commands,
-from the shell and back, which took turns.
+from the shell and back, which took turns: seconds on the wall, and of the processor.
 """
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -86,6 +87,12 @@ def run(folder: Path, *words: str) -> str:
     ).stdout
 
 
+def used() -> float:
+    """Return the processor's seconds of all commands that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--images", type=int, default=10_000)
@@ -101,20 +108,23 @@ def main() -> None:
             "compare (HEAD with the workspace)": ["compare"],
             "compare --help": ["compare", "--help"],
         }
-        seconds: dict[str, list[float]] = {what: [] for what in commands}
+        seconds: dict[str, list[tuple[float, float]]] = {what: [] for what in commands}
         for _ in range(arguments.rounds):
             for what, words in commands.items():
-                start = time.perf_counter()
+                wall, processor = time.perf_counter(), used()
                 run(folder, "darkroom", *words)
-                seconds[what].append(time.perf_counter() - start)
+                seconds[what].append((time.perf_counter() - wall, used() - processor))
         script = (
             "import sys; from darkroom.cli import app; app(standalone_mode=False);"
             "print('tensorflow' in sys.modules)"
         )
         imported = run(folder, sys.executable, "-c", script, "compare", "main", "other").splitlines()[-1]
-    print(f"{arguments.images:,} test images; medians of {arguments.rounds}, seconds (aim {SECONDS})")
+    print(
+        f"{arguments.images:,} test images; medians of {arguments.rounds}, seconds and processor's (aim {SECONDS})"
+    )
     for what, values in seconds.items():
-        print(f"  {statistics.median(values):6.2f}  darkroom {what}")
+        wall, processor = (statistics.median(column) for column in zip(*values, strict=True))
+        print(f"  {wall:6.2f}  {processor:6.2f}  darkroom {what}")
     print(f"TensorFlow imported: {imported}")
 
 
