@@ -5,12 +5,14 @@ import hashlib
 import io
 import json
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.pipeline.conftest import Repository
 
@@ -174,6 +176,38 @@ def test_compare_says_when_params_changed_after_the_run(laboratory: Repository) 
         assert "workspace: params.yaml has changed since it ran (train.epochs); `dvc repro` runs it." in text
     finally:
         restore(laboratory)
+
+
+def test_the_workflow_runs_the_target_branch_and_writes_the_comment(
+    laboratory: Repository, root: Path, tmp_path: Path
+) -> None:
+    job = YAML(typ="safe").load((root / ".github" / "workflows" / "ci.yaml").read_text())["jobs"]["metrics"]
+    steps = {step["name"]: step["run"] for step in job["steps"] if "name" in step}
+    make = tmp_path / "bin" / "make"
+    make.parent.mkdir()
+    make.write_text(
+        '#!/bin/sh\ncd "$2" && exec dvc repro\n'
+    )  # the environment that make would set up is there
+    make.chmod(0o755)
+    env = {"PATH": f"{make.parent}:{laboratory.env['PATH']}", "RUNNER_TEMP": str(tmp_path), "RAN": "success"}
+    env |= {"BASE": "main", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    laboratory.path(".venv").symlink_to(Path(sys.executable).parents[1])
+    try:
+        ran = laboratory.run("bash", "-e", "-c", steps["Run the target branch"], **env).stdout
+        laboratory.run("bash", "-e", "-c", steps["Compare with it"], **env)
+        laboratory.run("bash", "-e", "-c", steps["Compare with it"], **env | {"RAN": "failure"})
+    finally:
+        laboratory.run("git", "worktree", "remove", "--force", str(tmp_path / "target"), check=False)
+        laboratory.run("git", "branch", "--delete", "--force", "target", check=False)
+        laboratory.run("git", "clean", "--force", "--quiet")
+    assert "Running stage" not in ran  # the cache is shared
+    written, without = (
+        (tmp_path / "summary.md").read_text().split("### This pull request (B) against `main` (A)")[1:]
+    )
+    assert "A: `target`, B: `workspace`" in written
+    assert r"| model.blocks | \[\[8\]\] | \[\[12\]\] |" in written
+    assert re.search(r"\| metrics/evaluate\.json +\| loss +\|", written)
+    assert "`main` could not be run, so there is nothing to compare with" in without
 
 
 def test_replicates_of_two_settings_are_compared_as_groups(laboratory: Repository) -> None:
