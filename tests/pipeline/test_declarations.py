@@ -3,10 +3,12 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
@@ -88,13 +90,52 @@ def test_every_parameter_makes_exactly_the_stages_that_read_it_stale(finished_on
     try:
         for name, value in leaves(finished_once.params()):
             finished_once.change({name: another(value)})
-            expected = {s for s in pipeline_stages(root) if name.split(".")[0] in sections_read(root, s)}
+            expected = readers(root, name)
             found = stale(folder)
             if not expected or found != expected:
                 wrong[name] = (found, expected)
             params.write_text(before)
     finally:
         params.write_text(before)
+    assert wrong == {}
+
+
+def readers(root: Path, parameter: str) -> set[str]:
+    """Return the stages whose door takes the section of ``parameter``."""
+    return {s for s in pipeline_stages(root) if parameter.split(".")[0] in sections_read(root, s)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "recipe", sorted(path.stem for path in Path(__file__).parents[2].glob("recipes/*.yaml"))
+)
+def test_every_parameter_of_a_recipe_makes_exactly_the_stages_that_read_it_stale(finished, root, recipe):
+    """No recipe is run: `dvc commit` notes its params in dvc.lock as those of the last run, which is all DVC looks at.
+
+    Of each stage DVC's own comparison of params is asked; `dvc status` asks the same, and hashes the data besides.
+    """
+    params = finished.path("params.yaml")
+    before = (root / "recipes" / f"{recipe}.yaml").read_text()
+    params.write_text(before)
+    finished.dvc("commit", "--force")
+    assert stale(finished.folder) == set()
+    yaml = YAML(typ="safe")
+    wrong = {}
+    with Repo(str(finished.folder)) as repo:
+        watched = {
+            stage.name: [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
+            for stage in repo.index.stages
+        }
+        for name, value in leaves(yaml.load(before)):
+            *sections, leaf = name.split(".")
+            content = yaml.load(before)
+            reduce(dict.__getitem__, sections, content)[leaf] = another(value)
+            with params.open("w") as file:
+                yaml.dump(content, file)
+            found = {stage for stage, deps in watched.items() if any(dep.status() for dep in deps)}
+            expected = readers(root, name)
+            if not expected or found != expected:
+                wrong[name] = (found, expected)
     assert wrong == {}
 
 
