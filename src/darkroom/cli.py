@@ -226,11 +226,11 @@ def predict_command(
         int | None, typer.Option(min=1, help="Only so many classes of each picture, the likeliest first.")
     ] = None,
     label: Annotated[
-        Literal["index", "probability", "name"],
+        Literal["index", "probability", "name"] | None,
         typer.Option(
-            help="With --format kaggle: the class as a number, the second class's probability, its name."
+            help="With --format kaggle: the class's number (default), the second class's probability, or its name."
         ),
-    ] = "index",
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures in a step.")] = 256,
     workers: Annotated[
         int | None, typer.Option(min=1, max=1024, help="Threads that decode; default: one a processor.")

@@ -186,6 +186,8 @@ def test_hostile_archives_do_no_harm_and_hide_no_good_picture(darkroom, models, 
     good = (pictures / "1.png").read_bytes()
     (folder / "climbs.zip").write_bytes(zipped({"../evil.png": good, "/root.png": good, "fine.png": good}))
     (folder / "cut.zip").write_bytes(zipped({"fine.png": good})[:-30])
+    packed = tarred({"fine.png": good, "gone.png": good})
+    (folder / "cut.tar").write_bytes(packed[: packed.index(b"gone.png") + 100])
     (folder / "old.rar").write_bytes(b"Rar!\x1a\x07\x00" + bytes(100))
     (folder / "zeros.png.gz").write_bytes(gzip.compress(bytes(10**6)))
     link = tarfile.TarInfo("passwd.png")
@@ -198,11 +200,16 @@ def test_hostile_archives_do_no_harm_and_hide_no_good_picture(darkroom, models, 
     before = sorted(path for path in tmp_path.rglob("*"))
     done = darkroom(tmp_path, "predict", models, "hostile")
     assert done.code == 2
-    assert done.ids == ["hostile/climbs.zip/fine.png", "hostile/link.tar/fine.png"]
+    assert done.ids == [
+        "hostile/climbs.zip/fine.png",
+        "hostile/cut.tar/fine.png",
+        "hostile/link.tar/fine.png",
+    ]
     told = dict(line.split(": ", 1) for line in done.error.splitlines())
     assert told["hostile/climbs.zip/../evil.png"].startswith("unsafe name")
     assert told["hostile/climbs.zip//root.png"].startswith("unsafe name")
     assert told["hostile/cut.zip"].startswith("cannot be read as a zip archive")
+    assert told["hostile/cut.tar"].startswith("truncated")
     assert told["hostile/old.rar"] == "a RAR archive, which is not read; pack it again as zip or tar"
     assert told["hostile/zeros.png.gz"].startswith("cannot be read as a tar.gz archive")
     assert told["hostile/link.tar/passwd.png"].startswith("not a regular file")
@@ -221,7 +228,7 @@ def test_limits_are_told_by_the_name_they_have_here(darkroom, models, tmp_path, 
     assert done.error.count("--max-bytes") == 2
 
 
-def test_a_device_a_pipe_and_an_unreadable_folder_are_bad_files(darkroom, models, pictures):
+def test_a_device_and_a_pipe_are_bad_files(darkroom, models, pictures):
     os.mkfifo(pictures / "pipe.png")
     done = darkroom(pictures, "predict", models, "/dev/zero", "pipe.png", "1.png")
     assert done.code == 2
@@ -318,6 +325,7 @@ MISTAKES = {
         ("MODEL", ".", "--format", "kaggle", "--label", "probability"),
         "and the model has 3",
     ),
+    "a label for a table": (("MODEL", ".", "--label", "name"), "--label name: is for --format kaggle"),
     "a format of its own": (("MODEL", ".", "--format", "xml"), "xml"),
     "a folder as output": (("MODEL", ".", "-o", "empty"), "--output empty: a folder"),
     "an output below a file": (

@@ -1,7 +1,6 @@
 """`darkroom predict`: pictures in, a table of labels and probabilities out, bad files told and skipped."""
 
 import contextlib
-import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import joblib
 import numpy as np
 from tqdm import tqdm
 
@@ -29,7 +29,7 @@ class Options:
     output: Path | None = None
     form: tables.Form = "csv"
     top: int | None = None
-    label: tables.Label = "index"
+    label: tables.Label | None = None
     batch_size: int = 256
     workers: int | None = None
     backend: str | None = None
@@ -90,7 +90,7 @@ def write(
         The model gives no numbers.
     """
     bad: list[Bad] = []
-    workers = options.workers or len(os.sched_getaffinity(0))
+    workers = options.workers or joblib.cpu_count()
     made = batches(pictures, model.prepare, model.shape, options.batch_size, workers)
     # Rows on a terminal show how far it is; a bar between them would only be in the way.
     hidden = True if options.output is None and sys.stdout.isatty() else None

@@ -14,6 +14,7 @@ from darkroom.decode.rejections import Reason, Rejected
 
 # Such a file is no archive: no need to look into it while the files are listed.
 _PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif")
+_ITSELF = "(the archive itself)"  # under which the reader tells damage that hides the names of what it hit
 _LARGE = 2**26  # bytes; of a file this large the beginning is looked at before the whole is read
 
 
@@ -98,7 +99,7 @@ class Sources:
         # The reader of archives takes a folder of them: here one that holds a link to this one alone.
         raw = next(self._scratch)
         raw.mkdir()
-        link = raw / "file"
+        link = raw / _ITSELF
         link.symlink_to(path.absolute())
         try:
             members, refused = archives.members(raw, next(self._scratch), self._max_bytes)
@@ -112,7 +113,8 @@ class Sources:
             else:
                 yield Picture(f"{printable(str(path))}/{member.id}", member.place)
         for one in refused:
-            yield Bad(f"{printable(str(path))}/{one.id}", _reworded(f"{one.reason}: {one.detail}"))
+            where = "" if one.id == _ITSELF else f"/{one.id}"
+            yield Bad(f"{printable(str(path))}{where}", _reworded(f"{one.reason}: {one.detail}"))
 
 
 def find(paths: Sequence[str], listed: bytes, sources: Sources) -> tuple[list[Picture], list[Bad]]:

@@ -121,8 +121,8 @@ class Kaggle:
         return str(number) if self._label == "index" else self._classes[number]
 
 
-def table(form: Form, classes: Sequence[str], top: int | None, label: Label) -> Table:
-    """Return the table to write.
+def table(form: Form, classes: Sequence[str], top: int | None = None, label: Label | None = None) -> Table:
+    """Return the table to write; ``label`` is ``index`` where it is not given.
 
     Raises
     ------
@@ -134,7 +134,11 @@ def table(form: Form, classes: Sequence[str], top: int | None, label: Label) -> 
     if form == "kaggle":
         if top is not None:
             raise UserError("--top: --format kaggle writes id and label alone; choose one of the two")
-        return Kaggle(classes, label)
+        return Kaggle(classes, label or "index")
+    if label is not None:
+        raise UserError(
+            f"--label {label}: is for --format kaggle; --format {form} has name and probabilities"
+        )
     return Csv(classes, top) if form == "csv" else Json(classes, top)
 
 
