@@ -73,6 +73,19 @@ def test_a_failing_seed_is_reported_and_costs_only_itself(project: Any) -> None:
     assert list(project.experiments()) == ["odd@0", "odd@2"]
 
 
+def test_a_seed_that_fails_anew_keeps_its_older_experiment_and_says_so(project: Any) -> None:
+    project.run("darkroom", "replicate", "--seeds", "2", "--name", "x")
+    made = project.experiments()
+    project.set("fails_at: -1", "fails_at: 1")
+    done = project.done("darkroom", "replicate", "--seeds", "2", "--name", "x")
+    assert done.returncode == 1
+    assert done.stdout == ""  # one run has no spread
+    assert "(the experiment x@1 that there is has other code or params)" in done.stderr
+    now = project.experiments()
+    assert now.keys() == made.keys()
+    assert (now["x@1"] == made["x@1"], now["x@0"] == made["x@0"]) == (True, False)
+
+
 def test_two_groups_are_compared_by_name(project: Any) -> None:
     for gain, name in (("0.1", "small"), ("0.35", "large")):
         setting = f"train.gain={gain}"
@@ -145,6 +158,7 @@ def test_interrupted_it_leaves_no_process_and_no_half_experiment(project: Any, n
         (["--start", "-1"], r"--start: got -1; expected 0 or more"),
         (["-S", "train.gain"], r"-S train\.gain: expected key=value"),
         (["-S", "seed=4"], r"-S seed=4: the seed is what runs differ in"),
+        (["-S", "params.yaml:seed=4"], r"-S params\.yaml:seed=4: the seed is what runs differ in"),
         (["-S", "train.gian=1"], r"`dvc exp run` did not begin: .*Could not override 'train\.gian'"),
         (["-S", "train.gain=1,2"], r"`dvc exp run` did not begin: Sweep overrides can't be used"),
         (["--name", "a/b"], r"--name: got 'a/b'; expected letters"),

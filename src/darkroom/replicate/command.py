@@ -94,7 +94,7 @@ def check_arguments(seeds: int, start: int, settings: Sequence[str]) -> None:
         key, equals, _ = setting.partition("=")
         if not equals:
             raise UserError(f"-S {setting}: expected key=value, as in -S train.epochs=40")
-        if key == "seed":
+        if key.rpartition(":")[2].lstrip("+") == "seed":  # DVC also takes params.yaml:seed and +seed
             raise UserError(
                 f"-S {setting}: the seed is what runs differ in; choose it by --seeds and --start"
             )

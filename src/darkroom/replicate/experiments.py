@@ -133,7 +133,8 @@ def run(name: str, seed: int, settings: Sequence[str], repo: Path, say: Callable
         if not any(line.startswith("Reproducing experiment") for line in lines):
             said = " ".join(" ".join(lines).removeprefix("ERROR: ").split())
             raise Refused(f"`dvc exp run` did not begin: {said or f'exit code {code}'}")
-        return Outcome(name, seed, "", message=last_words(lines))
+        kept = f"\n(the experiment {name} that there is has other code or params)" if before else ""
+        return Outcome(name, seed, "", message=last_words(lines) + kept)
     if before:
         dvc(repo, "exp", "rename", "--force", under, name)
     return Outcome(name, seed, existing(name, repo))

@@ -94,7 +94,9 @@ def headline(summary: Summary) -> str:
     if accuracy is None:
         return f"{summary.group} {over}"
     one = statistics.spread(accuracy)
-    return f"{summary.group} accuracy {one.mean:.4f} ({one.low:.4f} to {one.high:.4f}), sd {one.sd:.4f}, {over}"
+    return (
+        f"{summary.group} accuracy {one.mean:.4f} ({one.low:.4f} to {one.high:.4f}), sd {one.sd:.4f}, {over}"
+    )
 
 
 def tabled(summary: Summary) -> list[Table]:
@@ -113,9 +115,7 @@ def readable(metrics: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float
     left = tuple(f"_{name.removeprefix('support_')}" for name in metrics if name.startswith("support_"))
     left += ("_low", "_high")
     return {
-        name: values
-        for name, values in metrics.items()
-        if len(set(values)) > 1 and not name.endswith(left)
+        name: values for name, values in metrics.items() if len(set(values)) > 1 and not name.endswith(left)
     }
 
 
