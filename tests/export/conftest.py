@@ -99,17 +99,18 @@ class Project:
 
     def run(self, format: str, path: Path, result: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Run an exported model in a process that knows its runtime alone; return probabilities and what it tells."""
-        plain(RUNTIMES[format] + FINISH, path, result, cwd=self.folder)
+        python(RUNTIMES[format] + FINISH, path, result, cwd=self.folder)
         with np.load(result) as found:
             return dict(found), json.loads(Path(f"{result}.json").read_text())
 
 
-def plain(script: str, *arguments: Path, cwd: Path) -> None:
-    """Run a script in a process of its own."""
+def python(script: str, *arguments: Path, cwd: Path, backend: str = "tensorflow") -> str:
+    """Run a script in a process of its own, with Keras on ``backend``, and return what it prints."""
     command = [sys.executable, "-c", script, *map(str, arguments)]
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": backend}
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def digits(classes: int) -> tuple[np.ndarray, list[str]]:
@@ -170,7 +171,7 @@ def make(folder: Path, root: Path, kind: str, **train: Any) -> Project:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    plain(REFERENCE, cwd=folder)
+    python(REFERENCE, cwd=folder, backend=params["train"]["backend"])
     return Project(folder)
 
 

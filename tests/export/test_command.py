@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.export.conftest import SUFFIXES, Project, plain, write_data
+from tests.export.conftest import SUFFIXES, Project, python, write_data
 
 SPOIL = """
 import sys, keras
@@ -158,7 +158,7 @@ def test_a_model_that_does_not_agree_is_not_written(
 ) -> None:
     spoilt = Project(tmp_path / "spoilt")
     shutil.copytree(project("digits").folder, spoilt.folder)
-    plain(SPOIL.format(kernel), cwd=spoilt.folder)
+    python(SPOIL.format(kernel), cwd=spoilt.folder)
     assert refused(spoilt, "--to", "onnx", "--output", "new/model.onnx").startswith(said)
     assert not (spoilt.folder / "new").exists()
 

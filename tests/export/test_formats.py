@@ -1,13 +1,15 @@
 """What is exported says what Keras says, in a process that has nothing but the format's own runtime."""
 
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.export.conftest import KINDS, SUFFIXES, Project
+from tests.export.conftest import KINDS, SUFFIXES, Project, make
 
 OTHERS = [
     pytest.param(kind, format, marks=pytest.mark.slow)
@@ -41,3 +43,31 @@ def test_the_exported_model_says_what_keras_says(
     assert about["model"]["versions"] == described["versions"]
     assert about["input"]["shape"] == [None, *described["shape"]]
     assert about["export"]["versions"]["tensorflow"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_a_model_trained_on_another_backend_says_what_it_said_there(
+    tmp_path: Path, root: Path, backend: str
+) -> None:
+    pytest.importorskip(backend, reason=f"{backend} is not installed")
+    here = make(tmp_path, root, "photos", backend=backend)
+    done = here.export("--to", "tflite")
+    assert (done.returncode, done.stderr) == (0, "")
+    probabilities, about = here.run("tflite", here.folder / "model.tflite", tmp_path / "result.npz")
+    assert about["model"]["backend"] == backend
+    np.testing.assert_allclose(probabilities["all"], here.expected, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_model_trained_elsewhere_needs_only_tensorflow(
+    project: Callable[[str], Project], tmp_path: Path
+) -> None:
+    here = Project(tmp_path / "copy")
+    shutil.copytree(project("digits").folder, here.folder)
+    path = here.folder / "models" / "model.json"
+    path.write_text(path.read_text().replace('"backend": "tensorflow"', '"backend": "jax"'))
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['jax'] = None\n")
+    search = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = here.export("--to", "onnx", PYTHONPATH=search)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -2,21 +2,20 @@
 
 import json
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import onnx
 import onnxruntime  # type: ignore[import-untyped]
-import tf2onnx  # type: ignore[import-untyped]
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from darkroom.evaluate.classifier import Probabilities
 from darkroom.export.about import NAME
+from darkroom.export.conversion import convert
 from darkroom.export.formats import Runtime
 from darkroom.export.graph import INPUT, OUTPUT, Graph
 from darkroom.images import Pixels
-
-OPSET = 15  # the converter's own choice, written down so that another version of it makes the same file
 
 
 def write(graph: Graph, path: Path, about: dict[str, Any]) -> None:
@@ -24,13 +23,11 @@ def write(graph: Graph, path: Path, about: dict[str, Any]) -> None:
     # Constants first: given the function itself, the converter takes the statistics of a normalization for inputs.
     frozen = convert_variables_to_constants_v2(graph.signature)
     (given,), (result,) = frozen.inputs, frozen.outputs
-    model, _ = tf2onnx.convert.from_graph_def(
-        frozen.graph.as_graph_def(add_shapes=True),
-        input_names=[given.name],
-        output_names=[result.name],
-        tensors_to_rename={given.name: INPUT, result.name: OUTPUT},
-        opset=OPSET,
-    )
+    with tempfile.TemporaryDirectory(prefix="darkroom-export-") as folder:
+        source, target = Path(folder, "graph.pb"), Path(folder, "model.onnx")
+        source.write_bytes(frozen.graph.as_graph_def(add_shapes=True).SerializeToString(deterministic=True))
+        convert(source, target, {given.name: INPUT, result.name: OUTPUT})
+        model = onnx.load(target)
     _name(model.graph)
     onnx.helper.set_model_props(model, {NAME: json.dumps(about, ensure_ascii=False)})
     onnx.checker.check_model(model, full_check=True)
@@ -50,8 +47,7 @@ def runtime(path: Path) -> Runtime:
 def _name(graph: Any) -> None:
     """Name all nodes, tensors and weights by where they stand.
 
-    The converter numbers what it adds, and picks among equal constants, in the order of a set: the graph is the same
-    every time, the names are not.
+    The converter numbers what it adds, by which names say nothing, and picks the name among those of equal constants.
     """
     constants = {tensor.name: tensor for tensor in graph.initializer}
     names = {value.name: value.name for value in (*graph.input, *graph.output)}
