@@ -7,7 +7,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ def finish(repository: Repository) -> None:
     deadline = time.monotonic() + 400
     while re.search(r"Running|Queued", repository.dvc("queue", "status").stdout):
         assert time.monotonic() < deadline, "the queue does not end"
-        time.sleep(1)
+        time.sleep(3)  # asking costs a second of the processor that trains
     repository.dvc("queue", "stop")
     while "0 active, 0 idle" not in repository.dvc("queue", "status").stdout:
         assert time.monotonic() < deadline, "the queue's worker does not leave"
@@ -60,9 +60,7 @@ def snapshot(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def laboratory(
-    clone: Callable[[Path], Repository], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Repository]:
+def laboratory(clone: Callable[[Path], Repository], tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """Return a repository with branches main and wider, both run, and experiments on wider, made each way there is."""
     repository = clone(tmp_path_factory.mktemp("experiments") / "project")
     repository.change(SMALL)
@@ -81,8 +79,7 @@ def laboratory(
     finish(repository)
     repository.dvc("exp", "run", "--temp", "--name", "batches", "-S", "train.batch_size=64")
     assert repository.git("status", "--porcelain") == ""  # neither queue nor --temp touches the workspace
-    yield repository
-    finish(repository)
+    return repository
 
 
 def shown(repository: Repository) -> dict[str, dict[str, str]]:
