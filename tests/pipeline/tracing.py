@@ -19,7 +19,9 @@ def note(kind, what):
 
 def hook(event, arguments):
     if event in ("open", "os.listdir", "os.scandir") and isinstance(arguments[0] or ".", (str, bytes)):
-        note("file", os.path.join(HERE, os.fsdecode(arguments[0] or ".")))
+        path = os.path.join(HERE, os.fsdecode(arguments[0] or "."))
+        if os.path.lexists(path):  # else: to be made, or a name inside a folder that is given as a handle
+            note("file", path)
 
 class Traced(type(os.environ)):
     def asked(self, name):
@@ -43,7 +45,7 @@ sys.addaudithook(hook)
 
 
 def by_python(repository: Any, command: list[str], folder: Path) -> tuple[set[Path], set[str]]:
-    """Return the paths that Python opened or listed, those that do not exist included, and the variables asked for.
+    """Return the paths that Python opened or listed and that were there before, and the variables asked for.
 
     What libraries in C open by themselves, such as TensorFlow and HDF5, Python does not see.
     """
