@@ -210,3 +210,89 @@ def test_damage_in_dvcs_cache_is_noticed_and_mended_by_what_the_message_says(fin
     assert finished.path(name).read_bytes() == whole
     assert finished.repro("--force", "--single-item", reader) == [reader]
     assert finished.git("status", "--porcelain") == ""
+
+
+def killed_in_training(repository, *command):
+    """Run dvc with ``command``, kill all of it after the first epoch was saved; return that checkpoint."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dvc", *command],
+        cwd=repository.folder,
+        env=repository.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    folder = repository.path(".dvc/tmp/darkroom/train")
+    while not (found := list(folder.glob("[!.]*.checkpoint"))):
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return found[0]
+
+
+DAMAGE = {
+    "a bit turned": lambda content: content[:500] + bytes([content[500] ^ 1]) + content[501:],
+    "cut short": lambda content: content[: len(content) // 2],
+    "empty": lambda content: b"",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_checkpoint_is_set_aside_and_training_starts_afresh(finished, damage):
+    lock = finished.path("dvc.lock").read_text()
+    checkpoint = killed_in_training(finished, "repro", "--force", "--single-item", "train")
+    checkpoint.write_bytes(DAMAGE[damage](checkpoint.read_bytes()))
+    done = finished.dvc("repro", "--force", "--single-item", "train")
+    assert f"damaged; set aside as {checkpoint.stem}.damaged, training starts afresh" in done.stdout
+    assert "goes on after epoch" not in done.stdout
+    assert finished.path("dvc.lock").read_text() == lock
+    assert [path.name for path in checkpoint.parent.iterdir()] == [f"{checkpoint.stem}.damaged"]
+
+
+def test_clock_set_back_costs_nothing(finished, tmp_path):
+    """All that the killed run left and all outputs are of next year, as Python and the file system have it."""
+    lock = finished.path("dvc.lock").read_text()
+    checkpoint = killed_in_training(finished, "repro", "--force", "--single-item", "train")
+    checkpoint.with_name("of-other-params.checkpoint").touch()
+    future = time.time() + 365 * 24 * 3600
+    for name in ("data", "models", ".dvc/tmp/darkroom"):
+        for path in finished.path(name).rglob("*"):
+            os.utime(path, (future, future))
+    (tmp_path / "sitecustomize.py").write_text(
+        "import time\nnow = time.time\ntime.time = lambda: now() - 30 * 24 * 3600\n"
+    )
+    done = finished.dvc("repro", "--force", PYTHONPATH=str(tmp_path))
+    assert "goes on after epoch" in done.stdout
+    assert finished.path("dvc.lock").read_text() == lock
+    assert list(checkpoint.parent.iterdir()) == []
+    assert finished.repro() == []
+
+
+@pytest.mark.parametrize(
+    ("killed", "again"),
+    [
+        (["exp", "run"], ["exp", "run"]),
+        (["exp", "run", "--temp"], ["exp", "run", "--temp"]),
+        (["exp", "run", "--temp"], ["repro"]),
+    ],
+    ids=" then ".join,
+)
+def test_killed_experiment_goes_on_where_it_was(finished, killed, again):
+    finished.change({"train.epochs": 3})
+    checkpoint = killed_in_training(finished, *killed)
+    done = finished.dvc(*again)
+    assert "goes on after epoch" in done.stdout + done.stderr
+    assert list(checkpoint.parent.iterdir()) == []
+
+
+def test_killed_queue_goes_on_where_it_was(finished):
+    """Whoever works on the queue leaves DVC's own process: that and its stage are killed alone."""
+    name = "train.epochs=3"
+    finished.dvc("exp", "run", "--queue", "--set-param", name)
+    checkpoint = killed_in_training(finished, "exp", "run", "--run-all")
+    finished.dvc("exp", "run", "--queue", "--set-param", name)
+    finished.dvc("exp", "run", "--run-all")
+    logs = "".join(path.read_text() for path in finished.path(".dvc/tmp/exps/run").rglob("*.out"))
+    assert "goes on after epoch" in logs
+    assert list(checkpoint.parent.iterdir()) == []
