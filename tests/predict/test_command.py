@@ -389,7 +389,7 @@ def test_a_closed_pipe_ends_it_without_a_word(workspace):
 
 
 def test_an_interrupt_ends_it_and_leaves_nothing_behind(workspace, tmp_path):
-    many = b"data/inbox/stripes\n" * 200
+    many = b"data/inbox/stripes\n" * 50
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     pipe = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
