@@ -1,4 +1,4 @@
-"""The command ``darkroom``, for what is no stage: recipes and comparisons.
+"""The command ``darkroom``, for what is no stage: recipes, comparisons, replicates, and the use of a model.
 
 Everything heavy is imported inside the command that needs it, so that ``--help`` answers at once.
 """
@@ -16,7 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Darkroom: recipes and comparisons beside the pipeline that `dvc repro` runs.",
+    help="Darkroom, beside the pipeline that `dvc repro` runs: recipes, comparisons, and the use of a model.",
 )
 recipe_app = typer.Typer(no_args_is_help=True, help="Published results as complete params.yaml files.")
 app.add_typer(recipe_app, name="recipe")
