@@ -132,7 +132,7 @@ from darkroom.train.stage import train
 sections, images, split, out = json.loads(sys.argv[1]), *map(Path, sys.argv[2:])
 model, augment, params = (m.model_validate(sections[n]) for n, m in
     (("model", ModelParams), ("augment", AugmentParams), ("train", TrainParams)))
-train(5, model, augment, params, images, split, out, out / "models", out / "history.csv")
+train(5, model, augment, params, images, split, images.parent / "weights", out / "models", out / "history.csv")
 """
 
 
@@ -187,10 +187,13 @@ def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path, sections, data, b
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras, saving weights
 def test_a_training_killed_while_it_fine_tunes_goes_on_there(tmp_path, sections, data):
     import keras
 
-    weights = tmp_path / "ready-made.weights.h5"
+    folders = data(size=32, channels=3)
+    weights = folders[0].parent / "weights" / "ready-made.weights.h5"
+    weights.parent.mkdir()
     keras.utils.set_random_seed(0)
     trained = keras.applications.MobileNetV3Small(include_top=False, weights=None, input_shape=(32, 32, 3))
     trained.save_weights(weights)
@@ -200,6 +203,6 @@ def test_a_training_killed_while_it_fine_tunes_goes_on_there(tmp_path, sections,
         augment=EVERYTHING["augment"],
         train={"epochs": 2, "fine_tune_epochs": 4, "batch_size": 16, "ema": 0.9, "restore_best": True},
     )
-    said = killed_and_resumed(tmp_path, params, data(size=32, channels=3), lambda state: state.phase == 1)
+    said = killed_and_resumed(tmp_path, params, folders, lambda state: state.phase == 1)
     epoch = int(re.search(r"goes on after epoch (\d)", said)[1])
     assert 2 < epoch < 6

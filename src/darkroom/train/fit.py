@@ -84,6 +84,9 @@ def fit(
         Called with ``state`` after each epoch.
     """
     plan = phases(train, freeze)
+    for earlier in plan[: state.phase]:
+        # A later phase thaws what an earlier one froze, and leaves batch normalization as that found it.
+        applications.freeze(model, earlier.frozen)
     for number in range(state.phase, len(plan)):
         if number != state.phase:
             state.phase, state.phase_epoch, state.waited, state.plateau_waited = number, 0, 0, 0
