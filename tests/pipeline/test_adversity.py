@@ -286,13 +286,24 @@ def test_killed_experiment_goes_on_where_it_was(finished, killed, again):
     assert list(checkpoint.parent.iterdir()) == []
 
 
-def test_killed_queue_goes_on_where_it_was(finished):
-    """Whoever works on the queue leaves DVC's own process: that and its stage are killed alone."""
-    name = "train.epochs=3"
-    finished.dvc("exp", "run", "--queue", "--set-param", name)
-    checkpoint = killed_in_training(finished, "exp", "run", "--run-all")
-    finished.dvc("exp", "run", "--queue", "--set-param", name)
+def test_stage_killed_in_the_queue_goes_on_when_queued_again(finished):
+    """The worker of DVC's queue is a process of its own, and lives to see the stage fail."""
+    queue = ["exp", "run", "--queue", "--set-param", "train.epochs=6"]
+    finished.dvc(*queue)
+    run = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "exp", "run", "--run-all"], cwd=finished.folder, env=finished.env
+    )
+    folder = finished.path(".dvc/tmp/darkroom/train")
+    while not list(folder.glob("[!.]*.checkpoint")):
+        assert run.poll() is None
+        time.sleep(0.01)
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if "stages.train" in process.cmdline() and Path(process.cwd()).is_relative_to(finished.folder):
+                process.kill()
+    run.wait()
+    finished.dvc(*queue)
     finished.dvc("exp", "run", "--run-all")
-    logs = "".join(path.read_text() for path in finished.path(".dvc/tmp/exps/run").rglob("*.out"))
-    assert "goes on after epoch" in logs
-    assert list(checkpoint.parent.iterdir()) == []
+    logs = [path.read_text() for path in finished.path(".dvc/tmp/exps/run").rglob("*.out")]
+    assert sum("goes on after epoch" in log for log in logs) == 1
+    assert list(folder.iterdir()) == []
