@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from darkroom import UserError
+from darkroom import UserError, files
 from darkroom.fetch.stage import fetch
 from tests.fetch.conftest import File, Site, make_source, make_zip
 
@@ -142,7 +142,7 @@ def test_bytes_do_not_depend_on_folder_locale_time_zone_umask_or_hash_seed(
         )
         results.append({path.name: path.read_bytes() for path in (place / "data" / "raw").iterdir()})
     assert results[0] == results[1]
-    assert set(results[0]) == {"photos.zip", "source.json"}
+    assert set(results[0]) == {"photos.zip", "source.json", files.SEAL}
 
 
 def test_tensorflow_kaggle_and_requests_are_not_imported_for_bundled_images(raw: Path, root: Path) -> None:

@@ -1,17 +1,22 @@
 """Two branches and three kinds of experiments in a real repository, asked everything a user asks of them."""
 
 import csv
+import functools
 import hashlib
 import io
 import json
 import re
+import signal
+import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from ruamel.yaml import YAML
 
 from tests.pipeline.conftest import Repository
@@ -125,6 +130,59 @@ def test_exp_apply_takes_an_experiment_over_and_all_is_up_to_date(laboratory: Re
         assert "A and B are right and wrong on the same images, all " in text
     finally:
         restore(laboratory)
+
+
+def test_the_model_of_an_applied_experiment_predicts_is_exported_and_served(
+    laboratory: Repository, tmp_path: Path
+) -> None:
+    try:
+        laboratory.dvc("exp", "apply", "longer")
+        before = snapshot(laboratory.folder)
+        table = laboratory.run("darkroom", "predict", "models", "data/raw/digits.zip").stdout
+        said = {row["id"]: row["label"] for row in csv.DictReader(io.StringIO(table))}
+        with laboratory.path("data/predictions/test.csv").open(newline="") as file:
+            measured = {row["id"]: row["predicted"] for row in csv.DictReader(file)}
+        assert measured == {id: said[f"data/raw/digits.zip/{id}"] for id in measured}
+
+        exported = laboratory.run(
+            "darkroom", "export", "--to", "tflite", "--output", str(tmp_path / "m.tflite")
+        )
+        assert "checked against Keras" in exported.stdout
+        assert (tmp_path / "m.tflite").stat().st_size > 10_000
+
+        id, label = next(iter(measured.items()))
+        with zipfile.ZipFile(laboratory.path("data/raw/digits.zip")) as archive:
+            content = archive.read(id)
+        assert ask_server(laboratory, content) == {"name": "digit.png", "label": label}
+        assert snapshot(laboratory.folder) == before
+    finally:
+        restore(laboratory)
+
+
+def ask_server(repository: Repository, content: bytes) -> dict[str, str]:
+    """Start `darkroom serve`, send it one picture, stop it as Ctrl-C does; return the name and label it answered."""
+    command = ["darkroom", "serve", "--port", "0"]
+    # A process that a shell starts in the background ignores Ctrl-C, and so do its children.
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(
+        command,
+        cwd=repository.folder,
+        env=repository.env,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed,
+    ) as server:
+        assert server.stdout is not None
+        ready = server.stdout.readline()
+        address = re.search(r"http://\S+", ready)
+        assert address, ready
+        answer = requests.post(
+            f"{address[0]}/predict", files={"files": ("digit.png", content)}, timeout=60
+        ).json()
+        server.send_signal(signal.SIGINT)
+        assert server.wait(60) == 0
+    [image] = answer["images"]
+    return {name: image[name] for name in ("name", "label")}
 
 
 def test_exp_branch_makes_a_branch_that_compares_as_the_experiment(laboratory: Repository) -> None:
