@@ -1,8 +1,8 @@
-"""Every recipe on real images, and `fast` beside the published ones: the figures of docs/results.md.
+"""Every published recipe on real images: the figures of docs/results.md.
 
     make results                                     # on the photos in $DARKROOM_REAL_IMAGES, or ../shared/data
     python benchmarks/results.py --images FOLDER     # on others, a full data set say, in the same four sub-folders
-    python benchmarks/results.py --only malaria fast-on-malaria --seeds 5
+    python benchmarks/results.py --only malaria ox --seeds 5
     python benchmarks/results.py --write             # only write docs/results.md from the record
 
 Each run is a real `dvc repro` in a temporary clone of the last commit, with seed and split.seed both set to the number
@@ -14,7 +14,6 @@ an otherwise idle machine: it compares times.
 
 import argparse
 import json
-import math
 import os
 import re
 import statistics
@@ -26,6 +25,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pandas as pd
@@ -45,14 +46,11 @@ ENV = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "PYTHONUNB
 class Case:
     """A recipe on a data set.
 
-    ``data`` is a sub-folder of the images, and ``recipe`` says how they are read and split. ``trained_by`` names
-    the recipe whose sections normalize, model, augment and train take the place of its own. ``changes`` are made to
-    params.yaml last.
+    ``data`` is a sub-folder of the images; ``changes`` are made to the recipe's params last.
     """
 
     data: str
     recipe: str
-    trained_by: str | None = None
     changes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -74,14 +72,6 @@ CASES = {
     "flowers": Case("flower_photos", "flowers"),
     "flowers-augmented": Case("flower_photos", "flowers-augmented"),
     "malaria": Case("cell_images", "malaria"),
-    "fast-on-dogs-vs-cats-gray80": Case("dogs-vs-cats", "dogs-vs-cats-gray80", "fast"),
-    "fast": Case("flower_photos", "fast"),
-    "fast-on-malaria": Case("cell_images", "malaria", "fast"),
-}
-RIVALS = {
-    "fast-on-dogs-vs-cats-gray80": "dogs-vs-cats-gray80",
-    "fast": "flowers-augmented",
-    "fast-on-malaria": "malaria",
 }
 
 
@@ -144,8 +134,6 @@ def prepare(case: Case, images: Path, number: int, clone: Path) -> None:
     if not source.is_symlink():
         source.symlink_to(images / case.data)
     darkroom(clone, "recipe", "use", case.recipe, "--inbox", source.name, "--force")
-    if case.trained_by:
-        darkroom(clone, "recipe", "use", case.trained_by, "--training-only", "--force")
     yaml = YAML()
     params = yaml.load((clone / "params.yaml").read_text(encoding="utf-8"))
     for name, value in {"seed": number, "split.seed": number, **case.changes}.items():
@@ -222,16 +210,6 @@ def summary(runs: dict[str, dict[str, Any]]) -> dict[str, float]:
     }
 
 
-def seconds_to(run: dict[str, Any], accuracy: float) -> float:
-    """Return after how many seconds a training first reached an accuracy on the test images; infinity: never."""
-    reached = (
-        at
-        for at, value in zip(run["epoch_seconds"], run["epoch_test_accuracy"], strict=True)
-        if value >= accuracy
-    )
-    return next(reached, math.inf)
-
-
 def recipes_table(record: dict[str, Any]) -> list[str]:
     """Return a row a recipe: how many images, how accurate, how long."""
     lines = [
@@ -242,37 +220,16 @@ def recipes_table(record: dict[str, Any]) -> list[str]:
         means = summary(record[name])
         images = next(iter(record[name].values()))["images"]
         parts = " / ".join(f"{images[part]:,}" for part in ("train", "validation", "test"))
-        accuracy = f"{means['accuracy']:.3f} ± {means['spread']:.3f}"
+        accuracy = f"{means['accuracy']:.3f}" + (f" ± {means['spread']:.3f}" if len(record[name]) > 1 else "")
         lines.append(f"| {name} | {parts} | {means['epochs']:.0f} | {accuracy} | {means['seconds']:,.0f} |")
     return lines
 
 
-def rivals_table(record: dict[str, Any]) -> list[str]:
-    """Return a row a rival of `fast`: the gain, and when `fast` first was where the other ended."""
-    lines = [
-        "| data | other | its accuracy | fast | gain, points | level with it after | part of its time |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, other in RIVALS.items():
-        if name in record and other in record:
-            ours, theirs = summary(record[name]), summary(record[other])
-            reached = statistics.median(seconds_to(run, theirs["accuracy"]) for run in record[name].values())
-            gain = 100 * (ours["accuracy"] - theirs["accuracy"])
-            lines.append(
-                f"| {CASES[name].data} | {other} | {theirs['accuracy']:.3f} ± {theirs['spread']:.3f} "
-                f"| {ours['accuracy']:.3f} ± {ours['spread']:.3f} | {gain:+.1f} "
-                f"| {reached:,.0f} s of {theirs['seconds']:,.0f} s | {reached / theirs['seconds']:.2f} |"
-            )
-    return lines
-
-
 def write_page(record: dict[str, Any], path: Path) -> None:
-    """Put the two tables between the markers of docs/results.md; what stands around them is prose."""
-    text = path.read_text(encoding="utf-8")
-    for name, table in (("recipes", recipes_table(record)), ("rivals", rivals_table(record))):
-        start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-        before, rest = text.split(start)
-        text = before + start + "\n".join(table) + "\n" + end + rest.split(end)[1]
+    """Put the table between the markers of docs/results.md; what stands around it is prose."""
+    start, end = "<!-- recipes -->\n", "<!-- end of recipes -->"
+    before, rest = path.read_text(encoding="utf-8").split(start)
+    text = before + start + "\n".join(recipes_table(record)) + "\n" + end + rest.split(end)[1]
     with files.whole(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
 
