@@ -15,14 +15,10 @@ an otherwise idle machine: it compares times.
 import argparse
 import json
 import os
-import re
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,28 +26,25 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pandas as pd
-from ruamel.yaml import YAML
+import pipeline
 
-from darkroom import files
+from darkroom import files, recipes
 from darkroom.images import Images
 from darkroom.train.checkpoint import Checkpoint
 
-ROOT = Path(__file__).resolve().parents[1]
-RECORD, PAGE = ROOT / "docs" / "results.json", ROOT / "docs" / "results.md"
-BIN = Path(sys.executable).parent
-ENV = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"}
+RECORD, PAGE = pipeline.ROOT / "docs" / "results.json", pipeline.ROOT / "docs" / "results.md"
 
 
 @dataclass(frozen=True)
 class Case:
     """A recipe on a data set.
 
-    ``data`` is a sub-folder of the images; ``changes`` are made to the recipe's params last.
+    ``data`` is a sub-folder of the images; ``settings`` change the recipe's params last, as for `dvc exp run -S`.
     """
 
     data: str
     recipe: str
-    changes: dict[str, Any] = field(default_factory=dict)
+    settings: tuple[str, ...] = ()
 
 
 CASES = {
@@ -59,12 +52,7 @@ CASES = {
         # the photos lie in one folder here, not in training_set and test_set: labels from names, a test part split off
         "dogs-vs-cats/train",
         "cats-dogs-rgb64",
-        changes={
-            "labels.kind": "filename",
-            "split.train": 0.64,
-            "split.validation": 0.16,
-            "split.test": 0.2,
-        },
+        ("labels.kind=filename", "split.train=0.64", "split.validation=0.16", "split.test=0.2"),
     ),
     "dogs-vs-cats-torch": Case("dogs-vs-cats", "dogs-vs-cats-torch"),
     "ox": Case("oxo", "ox"),
@@ -112,7 +100,7 @@ def run(case: Case, images: Path, number: int, clone: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=clone.parent) as name:
         kept = Path(name) / "checkpoints"
         with Checkpoints(clone, kept):
-            began = reproduce(clone)
+            began = pipeline.stage_starts(clone)
         metrics = json.loads((clone / "metrics" / "evaluate.json").read_text(encoding="utf-8"))
         seconds, accuracies = curve(clone, kept, began["train"])
     split = json.loads((clone / "metrics" / "split.json").read_text(encoding="utf-8"))
@@ -133,45 +121,10 @@ def prepare(case: Case, images: Path, number: int, clone: Path) -> None:
     source = clone / "data" / "inbox" / Path(case.data).name
     if not source.is_symlink():
         source.symlink_to(images / case.data)
-    darkroom(clone, "recipe", "use", case.recipe, "--inbox", source.name, "--force")
-    yaml = YAML()
-    params = yaml.load((clone / "params.yaml").read_text(encoding="utf-8"))
-    for name, value in {"seed": number, "split.seed": number, **case.changes}.items():
-        *sections, key = name.split(".")
-        node = params
-        for section in sections:
-            node = node[section]
-        node[key] = value
-    with (clone / "params.yaml").open("w", encoding="utf-8") as file:
-        yaml.dump(params, file)
-
-
-def darkroom(clone: Path, *arguments: str) -> None:
-    subprocess.run(
-        [str(BIN / "darkroom"), *arguments], cwd=clone, env=ENV, check=True, stdout=subprocess.DEVNULL
-    )
-
-
-def reproduce(clone: Path) -> dict[str, float]:
-    """Run `dvc repro` and return when each stage began, and the end, in seconds since 1970."""
-    began = {}
-    with subprocess.Popen(
-        [sys.executable, "-m", "dvc", "repro"],
-        cwd=clone,
-        env=ENV,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        output = []
-        for line in process.stdout:
-            output.append(line)
-            if match := re.match(r"Running stage '(\w+)'", line):
-                began[match[1]] = time.time()
-    if process.returncode:
-        raise SystemExit("".join(output))
-    return began | {"end": time.time()}
+    recipe = recipes.read(clone / "recipes", case.recipe)
+    recipes.use(recipe, clone / "params.yaml", inbox=source.name, force=True)
+    settings = (f"seed={number}", f"split.seed={number}", *case.settings)
+    recipes.override(clone / "params.yaml", settings)
 
 
 def curve(clone: Path, kept: Path, began: float) -> tuple[list[float], list[float]]:
@@ -238,7 +191,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    real = Path(os.environ.get("DARKROOM_REAL_IMAGES", ROOT.parent / "shared" / "data"))
+    real = Path(os.environ.get("DARKROOM_REAL_IMAGES", pipeline.ROOT.parent / "shared" / "data"))
     parser.add_argument("--images", type=Path, default=real)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
@@ -258,8 +211,7 @@ def measure(name: str, images: Path, seeds: int, record: dict[str, Any], path: P
     if not missing:
         return
     with tempfile.TemporaryDirectory() as folder:
-        clone = Path(folder) / "project"
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        clone = pipeline.clone(Path(folder) / "project")
         for number in missing:
             result = run(CASES[name], images, number, clone)
             print(

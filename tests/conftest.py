@@ -1,11 +1,23 @@
 """Fixtures that every room's tests share."""
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heed_ctrl_c() -> Iterator[None]:
+    """Let what tests start be interrupted: a process that a shell starts in the background ignores SIGINT, and so do
+    the processes it starts itself.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

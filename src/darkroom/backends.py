@@ -8,6 +8,8 @@ from typing import Any
 
 from darkroom import UserError
 
+NAMES = ("tensorflow", "torch", "jax")
+
 
 def start(backend: str, device: str, threads: int, deterministic: bool, asked_by: str) -> None:
     """Make Keras importable as asked for; nothing of a backend is imported before its settings stand.

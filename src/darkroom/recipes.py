@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +88,32 @@ def use(
         text = _with_sections(params, text)
     with files.whole(params) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def override(params: Path, settings: Sequence[str]) -> None:
+    """Change params as `dvc exp run -S` does, by DVC's own function for it.
+
+    Parameters
+    ----------
+    params : Path
+    settings : sequence of str
+        ``key=value`` each; comments of the file stay.
+
+    Raises
+    ------
+    UserError
+        A setting names no param.
+
+    """
+    if not settings:
+        return
+    from dvc.exceptions import DvcException
+    from dvc.utils.hydra import apply_overrides
+
+    try:
+        apply_overrides(params, list(settings))
+    except DvcException as error:
+        raise UserError(f"-S {' -S '.join(settings)}: {error}") from None
 
 
 def _with_sections(params: Path, recipe: str) -> str:

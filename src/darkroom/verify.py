@@ -53,7 +53,7 @@ def verify(
             if recipe is not None:
                 text = recipes.read(clone / "recipes", recipe)
                 recipes.use(text, clone / "params.yaml", inbox=inbox, force=True)
-            _set(clone / "params.yaml", settings)
+            recipes.override(clone / "params.yaml", settings)
         other = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "PYTHONHASHSEED": "77"}
         return list(differences(_run(first, {}), _run(second, other)))
 
@@ -71,19 +71,6 @@ def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[s
         for path in sorted(ours.keys() | theirs.keys()):
             if ours.get(path) != theirs.get(path):
                 yield f"{stage}: {path}: {ours.get(path, 'missing')} and {theirs.get(path, 'missing')}"
-
-
-def _set(params: Path, settings: Sequence[str]) -> None:
-    """Change params as `dvc exp run -S` does, by DVC's own function for it."""
-    from dvc.exceptions import DvcException
-    from dvc.utils.hydra import apply_overrides
-
-    if not settings:
-        return
-    try:
-        apply_overrides(params, list(settings))
-    except DvcException as error:
-        raise UserError(f"-S {' -S '.join(settings)}: {error}") from None
 
 
 def _clone(root: Path, folder: Path) -> Path:

@@ -1,13 +1,11 @@
 """Prediction tables with given counts, and a real DVC repository with branches and experiments to compare."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from tests.project import Project
 
 EVALUATE = """
 import json, pathlib
@@ -70,60 +68,19 @@ def table() -> Table:
     return make
 
 
-class Project:
-    """A repository of git and DVC in a folder, driven as a user does."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def run(self, *words: str) -> str:
-        """Run a command there; its output, or an error that shows it."""
-        environment = {
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "DVC_NO_ANALYTICS": "1",
-        }
-        done = subprocess.run(
-            words, cwd=self.folder, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{words}:\n{done.stdout}\n{done.stderr}"
-        return done.stdout
-
-    def set(self, old: str, new: str) -> None:
-        """Replace a line of params.yaml."""
-        path = self.folder / "params.yaml"
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new))
-
-    def commit(self, message: str) -> None:
-        """Run the pipeline and commit everything."""
-        self.run("dvc", "repro", "--quiet")
-        self.run("git", "add", "--all")
-        self.run("git", "commit", "--quiet", "--message", message)
-
-
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a project whose branch `main` is worse than `better`, with experiments and a remote."""
     base = tmp_path_factory.mktemp("compare")
     project = Project(base / "project")
-    project.folder.mkdir()
-    for name, text in (("evaluate.py", EVALUATE), ("dvc.yaml", STAGES), ("params.yaml", PARAMS)):
-        (project.folder / name).write_text(text)
-    project.run("git", "init", "--quiet", "--initial-branch", "main")
-    project.run("git", "config", "user.name", "Test")
-    project.run("git", "config", "user.email", "test@example.com")
-    project.run("dvc", "init", "--quiet")
-    project.run("git", "add", "--all")
-    project.run("git", "commit", "--quiet", "--message", "Begin")
+    project.begin({"evaluate.py": EVALUATE, "dvc.yaml": STAGES, "params.yaml": PARAMS})
+    project.commit("Begin")
     project.run("git", "tag", "empty")
     project.run("dvc", "remote", "add", "--default", "--quiet", "store", str(base / "store"))
-    project.commit("Run")
+    project.repro("Run")
     project.run("git", "checkout", "--quiet", "-b", "better")
     project.set("worse: 3", "worse: 1")
-    project.commit("Try better")
+    project.repro("Try better")
     project.run("git", "checkout", "--quiet", "main")
     for name, settings in EXPERIMENTS.items():
         project.run("dvc", "exp", "run", "--quiet", "--name", name, *settings.split())

@@ -14,26 +14,20 @@ import pytest
 
 from darkroom import UserError, files, images
 from darkroom.compare import command, report
+from tests.project import Project
 
 pytestmark = pytest.mark.slow  # a dozen real dvc commands make the repository
 
 
-def snapshot(folder: Path) -> dict[str, bytes]:
-    """Return every file outside .git and .dvc, where DVC keeps locks and its cache."""
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    kept = (path for path in paths if path.relative_to(folder).parts[0] not in {".git", ".dvc"})
-    return {str(path.relative_to(folder)): path.read_bytes() for path in kept}
-
-
 def test_two_branches_are_compared_and_nothing_changes(project: Any) -> None:
-    before, status = snapshot(project.folder), project.run("git", "status", "--porcelain")
+    before, status = project.snapshot(), project.run("git", "status", "--porcelain")
     text = command.run("main", "better", "text", project.folder)
     assert text.startswith("B is better: +10.0 points (")
     assert "A: main\nB: better\n" in text
     assert re.search(r"model\.worse +3 +1\n", text)
     assert re.search(r"accuracy +0\.85 +0\.95\n", text)
     assert "Only B is right: the first 10 of 20" in text
-    assert snapshot(project.folder) == before
+    assert project.snapshot() == before
     assert project.run("git", "status", "--porcelain") == status == ""
 
 
@@ -96,10 +90,10 @@ def test_other_test_images_are_noticed(project: Any) -> None:
     ],
 )
 def test_what_cannot_be_compared_is_one_message(project: Any, a: str, b: str, message: str) -> None:
-    before = snapshot(project.folder)
+    before = project.snapshot()
     with pytest.raises(UserError, match=message):
         command.run(a, b, "text", project.folder)
-    assert snapshot(project.folder) == before
+    assert project.snapshot() == before
 
 
 @pytest.mark.parametrize(
@@ -173,9 +167,9 @@ def test_predictions_come_from_the_remote_where_the_cache_lacks_them(project: An
     project.run("dvc", "push", "--quiet", "--all-branches")
     clone = tmp_path / "clone"
     project.run("git", "clone", "--quiet", str(project.folder), str(clone))
-    before = snapshot(clone)
+    before = Project(clone).snapshot()
     assert command.run("origin/main", "origin/better", "text", clone).startswith("B is better")
-    assert snapshot(clone) == before
+    assert Project(clone).snapshot() == before
 
 
 def test_predictions_that_are_nowhere_are_one_message(project: Any, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
+from darkroom.train.stage import SHARED
+
 
 def leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield every single value of params.yaml with its dotted name; a list or an empty mapping is one value."""
@@ -193,6 +195,14 @@ def test_rooms_of_stages_never_import_each_other_nor_a_command(root):
             others = re.findall(r"from darkroom\.(\w+)|import darkroom\.(\w+)", path.read_text())
             crossings += [(path.name, name) for pair in others for name in pair if name in packages - {room}]
     assert crossings == []
+
+
+def test_a_checkpoint_is_keyed_by_the_shared_code_that_dvc_names_for_train(root):
+    deps = YAML(typ="safe").load((root / "dvc.yaml").read_text())["stages"]["train"]["deps"]
+    shared = [
+        name.removeprefix("src/darkroom/") for name in deps if re.fullmatch(r"src/darkroom/\w+\.py", name)
+    ]
+    assert sorted(SHARED) == sorted(shared)
 
 
 def test_no_stage_door_is_longer_than_forty_lines(root):

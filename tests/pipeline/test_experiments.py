@@ -1,7 +1,6 @@
 """Two branches and three kinds of experiments in a real repository, asked everything a user asks of them."""
 
 import csv
-import functools
 import hashlib
 import io
 import json
@@ -162,15 +161,12 @@ def test_the_model_of_an_applied_experiment_predicts_is_exported_and_served(
 def ask_server(repository: Repository, content: bytes) -> dict[str, str]:
     """Start `darkroom serve`, send it one picture, stop it as Ctrl-C does; return the name and label it answered."""
     command = ["darkroom", "serve", "--port", "0"]
-    # A process that a shell starts in the background ignores Ctrl-C, and so do its children.
-    heed = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         command,
         cwd=repository.folder,
         env=repository.env,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=heed,
     ) as server:
         assert server.stdout is not None
         ready = server.stdout.readline()

@@ -8,8 +8,9 @@ import pytest
 
 from darkroom.plot import wording
 from darkroom.plot.diagram import diagram
+from darkroom.plot.heat import overlay
 from darkroom.plot.markup import Html, element, table
-from darkroom.plot.pictures import channels, overlay, sample_rows
+from darkroom.plot.pictures import channels, sample_rows
 from darkroom.plot.results import read_results
 from darkroom.plot.thumbnails import data_urls
 

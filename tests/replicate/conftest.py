@@ -1,12 +1,11 @@
 """A small DVC project whose one stage is quick, fails at a seed or takes its time, as params say."""
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.project import Project
 
 STAGE = """
 import json, pathlib, random, sys, time
@@ -46,60 +45,15 @@ stages:
 PARAMS = "seed: 0\ntrain:\n  gain: 0.1\n  fails_at: -1\n  seconds: 0\n"
 
 
-class Project:
-    """A repository of git and DVC in a folder, driven as a user does."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.env = os.environ | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "DVC_NO_ANALYTICS": "1",
-        }
-
-    def run(self, *words: str, code: int = 0) -> str:
-        """Run a command there; its output, or an error that shows it where its exit code is another."""
-        done = self.done(*words)
-        assert done.returncode == code, f"{words}:\n{done.stdout}\n{done.stderr}"
-        return done.stdout
-
-    def done(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a command there, whatever its exit code."""
-        return subprocess.run(
-            words, cwd=self.folder, env=self.env, capture_output=True, text=True, check=False
-        )
-
-    def set(self, old: str, new: str) -> None:
-        """Replace a line of params.yaml."""
-        path = self.folder / "params.yaml"
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new))
-
-    def experiments(self) -> dict[str, str]:
-        """Return the experiments there are, name to commit."""
-        form = "--format=%(refname:lstrip=-1) %(objectname)"
-        lines = self.run("git", "for-each-ref", form, "refs/exps/*/*/*").splitlines()
-        return dict(line.split(" ") for line in lines)
-
-
 @pytest.fixture(scope="session")
 def project_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a project that ran once and was committed."""
     project = Project(tmp_path_factory.mktemp("replicate") / "project")
-    (project.folder / "data" / "inbox").mkdir(parents=True)
     files = {"train.py": STAGE, "dvc.yaml": STAGES, "params.yaml": PARAMS}
     files |= {".gitignore": "/data/predictions\n", "data/inbox/.gitignore": "*\n!.gitignore\n!*.dvc\n"}
     files |= {".dvcignore": "/data/inbox/.gitignore\n"}
-    for name, text in files.items():
-        (project.folder / name).write_text(text)
-    project.run("git", "init", "--quiet", "--initial-branch", "main")
-    project.run("git", "config", "user.name", "Test")
-    project.run("git", "config", "user.email", "test@example.com")
-    project.run("dvc", "init", "--quiet")
-    project.run("dvc", "repro", "--quiet")
-    project.run("git", "add", "--all")
-    project.run("git", "commit", "--quiet", "--message", "Run")
+    project.begin(files)
+    project.repro("Run")
     return project
 
 

@@ -17,15 +17,8 @@ import scipy.stats
 pytestmark = pytest.mark.slow  # every seed is a run of DVC
 
 
-def snapshot(folder: Path) -> dict[str, bytes]:
-    """Return every file of the workspace and git's index; DVC's and git's own stores change by design."""
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    kept = (path for path in paths if path.relative_to(folder).parts[0] not in {".git", ".dvc"})
-    return {str(path.relative_to(folder)): path.read_bytes() for path in kept}
-
-
 def test_seeds_become_experiments_and_their_figures_a_table(project: Any) -> None:
-    before, status = snapshot(project.folder), project.run("git", "status", "--porcelain")
+    before, status = project.snapshot(), project.run("git", "status", "--porcelain")
     got = json.loads(project.run("darkroom", "replicate", "--seeds", "3", "--start", "4", "--json"))
     assert [run["experiment"] for run in got["runs"]] == ["main@4", "main@5", "main@6"]
     assert sorted(project.experiments()) == ["main@4", "main@5", "main@6"]
@@ -39,7 +32,7 @@ def test_seeds_become_experiments_and_their_figures_a_table(project: Any) -> Non
     assert accuracy["sd"] == pytest.approx(np.std(accuracy["values"], ddof=1))
     expected = scipy.stats.t.interval(0.95, 2, accuracy["mean"], scipy.stats.sem(accuracy["values"]))
     assert (accuracy["low"], accuracy["high"]) == pytest.approx(expected)
-    assert snapshot(project.folder) == before
+    assert project.snapshot() == before
     assert project.run("git", "status", "--porcelain") == status == ""
 
 
@@ -124,7 +117,7 @@ def test_images_that_nothing_tracks_come_along(project: Any) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_leaves_no_process_and_no_half_experiment(project: Any, number: int) -> None:
-    before = snapshot(project.folder)
+    before = project.snapshot()
     process = subprocess.Popen(
         ["darkroom", "replicate", "--seeds", "2", "-S", "train.seconds=300"],
         cwd=project.folder,
@@ -146,7 +139,7 @@ def test_interrupted_it_leaves_no_process_and_no_half_experiment(project: Any, n
     assert "Traceback" not in said
     assert not any(child.is_running() for child in started)
     assert project.experiments() == {}
-    assert snapshot(project.folder) == before
+    assert project.snapshot() == before
     checkouts = project.folder / ".dvc" / "tmp" / "exps" / "standalone"
     assert not list(checkouts.glob("tmp*"))
 

@@ -103,8 +103,6 @@ class Server:
             cwd=folder / "here",
             env=os.environ | {"HOME": str(folder / "home"), "TMPDIR": str(folder / "temporary")},
             stdout=subprocess.PIPE, stderr=self._stderr, text=True,
-            # A process that a shell starts in the background ignores Ctrl-C, and so do its children.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )  # fmt: skip
         assert self.process.stdout is not None
         self.line = self.process.stdout.readline()

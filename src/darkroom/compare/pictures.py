@@ -19,15 +19,14 @@ def thumbnails(report: Report, ids: Iterable[str], repo: Path) -> dict[str, byte
     folder = repo / "data" / "images"
     if not (folder / "images.json").is_file() or not holds(report, repo):
         return {}
-    import cv2
+    from darkroom.plot.thumbnails import encoded
 
     images = Images(folder)
     rows = {id: row for row, id in enumerate(images.index["id"])}
     found = [id for id in ids if id in rows]
     pngs = {}
     for id, pixels in zip(found, images.take(np.array([rows[id] for id in found], np.int64)), strict=True):
-        _, png = cv2.imencode(".png", pixels[..., ::-1])  # OpenCV's order of channels is blue, green, red
-        pngs[id] = png.tobytes()
+        pngs[id] = encoded(pixels, ".png")
     return pngs
 
 

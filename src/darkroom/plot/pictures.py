@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import cv2
-import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from darkroom.images import Pixels
+from darkroom.plot.heat import overlay
 from darkroom.plot.results import Results, Rows
 from darkroom.plot.style import shortened
 
@@ -65,14 +64,6 @@ def channels(image: Pixels) -> Channels:
     return {"all channels": image} | {
         name: image[..., number : number + 1] for number, name in enumerate(("red", "green", "blue"))
     }
-
-
-def overlay(image: Pixels, heat: npt.NDArray[np.float32]) -> Pixels:
-    """Return the image, grey, under its heat map: uint8, (height, width, 3)."""
-    grey = image.mean(axis=2)[..., None]
-    glow = mpl.colormaps["inferno"](heat)[..., :3] * 255
-    weight = 0.25 + 0.5 * heat[..., None]
-    return (grey * (1 - weight) + glow * weight).round().astype(np.uint8)
 
 
 def coloured(image: Pixels) -> Pixels:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from darkroom.plot import wording
 from darkroom.plot.data_sections import MOST_CLASSES
 from darkroom.plot.galleries import drawn_images, figure, gallery
+from darkroom.plot.heat import overlay
 from darkroom.plot.markup import Html, element, joined, pairs, table
-from darkroom.plot.pictures import overlay
 from darkroom.plot.results import Results
 from darkroom.plot.wording import percent
 

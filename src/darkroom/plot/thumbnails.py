@@ -27,11 +27,12 @@ def data_urls(images: Sequence[Pixels], budget: int) -> list[str]:
     """
     urls: list[str] = []
     if all(max(image.shape[:2]) <= SMALL for image in images):
-        urls = [_url(image, ".png", []) for image in images]
+        urls = [data_url(image, ".png") for image in images]
         if sum(map(len, urls)) <= budget:
             return urls
     for side, quality in LEVELS:
-        urls = [_url(_shrunk(image, side), ".webp", [cv2.IMWRITE_WEBP_QUALITY, quality]) for image in images]
+        options = [cv2.IMWRITE_WEBP_QUALITY, quality]
+        urls = [data_url(_shrunk(image, side), ".webp", options) for image in images]
         if sum(map(len, urls)) <= budget:
             break
     return urls
@@ -46,10 +47,16 @@ def _shrunk(image: Pixels, side: int) -> Pixels:
     return np.asarray(shrunk, np.uint8).reshape(height, width, image.shape[2])
 
 
-def _url(image: Pixels, suffix: str, options: list[int]) -> str:
+def encoded(image: Pixels, suffix: str, options: Sequence[int] = ()) -> bytes:
+    """Return an image, uint8 (height, width, 1 or 3), as the bytes of a file of the kind that ``suffix`` names."""
     stored = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.shape[2] == 3 else image
-    done, data = cv2.imencode(suffix, stored, options)
+    done, data = cv2.imencode(suffix, stored, list(options))
     if not done:
         raise RuntimeError(f"OpenCV could not encode an image of shape {image.shape} as {suffix}")
-    kind = suffix.removeprefix(".")
-    return f"data:image/{kind};base64,{base64.b64encode(data.tobytes()).decode('ascii')}"
+    return data.tobytes()
+
+
+def data_url(image: Pixels, suffix: str, options: Sequence[int] = ()) -> str:
+    """Return an image as a ``data:`` address that holds all of it."""
+    content = base64.b64encode(encoded(image, suffix, options)).decode("ascii")
+    return f"data:image/{suffix.removeprefix('.')};base64,{content}"

@@ -4,14 +4,12 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from darkroom import UserError
+from darkroom import UserError, backends
 from darkroom.decode.preparation import Preparation
 from darkroom.evaluate.classifier import Classifier, Probabilities, described
 from darkroom.images import Pixels
 from darkroom.predict import startup
 from darkroom.predict.precision import Precision, in_bfloat16
-
-BACKENDS = ("tensorflow", "torch", "jax")
 
 
 class Model:
@@ -118,11 +116,11 @@ def _preparation(about: Path, description: dict[str, Any]) -> Preparation:
 
 
 def _check_installed(about: Path, wanted: str) -> None:
-    if wanted not in BACKENDS:
-        raise UserError(f"{about}: backend: got {wanted!r}, expected one of {', '.join(BACKENDS)}")
+    if wanted not in backends.NAMES:
+        raise UserError(f"{about}: backend: got {wanted!r}, expected one of {', '.join(backends.NAMES)}")
     if importlib.util.find_spec(wanted) is not None:
         return
-    others = [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
+    others = [name for name in backends.NAMES if importlib.util.find_spec(name) is not None]
     instead = f", or predict on what is installed: --backend {' or '.join(others)}" if others else ""
     raise UserError(
         f"{about}: the model was trained on {wanted}, which is not installed; "

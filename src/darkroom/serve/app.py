@@ -12,10 +12,11 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from darkroom.decode.rejections import Rejected
+from darkroom.plot.thumbnails import encoded
 from darkroom.serve import page
 from darkroom.serve.answers import About, Answer, Answers, Health, Refusal
 from darkroom.serve.guard import Guard
-from darkroom.serve.predictor import Predictor, png
+from darkroom.serve.predictor import Predictor
 from darkroom.serve.uploads import File, Limits, Memory, Refused, read
 
 AT_ONCE = 8
@@ -120,7 +121,7 @@ def application(
 def draw(predictor: Predictor, file: File) -> bytes:
     """Return the map of a picture as a PNG; raises Refused where the file cannot be used."""
     try:
-        return png(predictor.map(file))
+        return encoded(predictor.map(file), ".png")
     except Rejected as rejection:
         raise Refused(422, str(rejection)) from None
 

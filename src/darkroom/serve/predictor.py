@@ -1,18 +1,18 @@
 """Files in, answers out: decoding in several threads, the model asked by one at a time."""
 
-import base64
 import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import cv2
 import numpy as np
 
 from darkroom.decode.rejections import Reason, Rejected
 from darkroom.evaluate.classifier import Probabilities
-from darkroom.evaluate.occlusion import Map, occlusion_map
+from darkroom.evaluate.occlusion import occlusion_map
 from darkroom.images import Pixels
+from darkroom.plot.heat import overlay
+from darkroom.plot.thumbnails import data_url
 from darkroom.predict.model import Model
 from darkroom.serve.answers import Answer, NotUsed, Predicted
 from darkroom.serve.uploads import File
@@ -68,7 +68,7 @@ class Predictor:
         return [
             NotUsed(name=file.name, reason=str(image.reason), detail=image.detail)
             if isinstance(image, Rejected)
-            else self._answer(file.name, next(rows), png_address(image) if pictures else None)
+            else self._answer(file.name, next(rows), data_url(image, ".png") if pictures else None)
             for file, image in zip(files, prepared, strict=True)
         ]
 
@@ -98,25 +98,3 @@ class Predictor:
         return Predicted(
             name=name, label=self.model.classes[int(row.argmax())], probabilities=shares, picture=picture
         )
-
-
-def overlay(image: Pixels, heat: Map) -> Pixels:
-    """Return the image, grey, under its map, as the report shows it: uint8, (height, width, 3), RGB."""
-    grey = image.mean(axis=2)[..., None]
-    glow = cv2.applyColorMap((heat * 255).round().astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
-    weight = 0.25 + 0.5 * heat[..., None]
-    return (grey * (1 - weight) + glow * weight).round().astype(np.uint8)
-
-
-def png(image: Pixels) -> bytes:
-    """Return the image, grey or RGB, as a PNG."""
-    written, encoded = cv2.imencode(
-        ".png", image[..., ::-1]
-    )  # OpenCV's order of channels is blue, green, red
-    assert written
-    return encoded.tobytes()
-
-
-def png_address(image: Pixels) -> str:
-    """Return the image as an address that holds all of it."""
-    return f"data:image/png;base64,{base64.b64encode(png(image)).decode('ascii')}"

@@ -18,6 +18,9 @@ from darkroom.train.params import AugmentParams, ModelParams, TrainParams
 HISTORY = ("epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate")
 """Columns of ``plots/history.csv``; those of validation are empty where no image is held out."""
 
+SHARED = ("__init__.py", "backends.py", "files.py", "images.py", "params.py")
+"""Of the files beside the rooms, those that dvc.yaml names for train: a new command is no reason to start afresh."""
+
 
 def train(
     seed: int,
@@ -215,6 +218,12 @@ def _examples(
     )
 
 
+def _contents(folder: Path) -> list[Path]:
+    """Return files whose content says what ``folder`` holds: its seal, at which the door has looked, or all of them."""
+    seal = folder / files.SEAL
+    return [seal] if seal.is_file() else sorted(path for path in folder.iterdir() if path.is_file())
+
+
 @contextlib.contextmanager
 def _kept(settings: dict[str, Any], images: Path, split: Path, weights: str | None) -> Any:
     """Give the state to start from and the function that saves it; forget both once the training is done."""
@@ -223,11 +232,8 @@ def _kept(settings: dict[str, Any], images: Path, split: Path, weights: str | No
         yield checkpoint.State(), lambda state: None
         return
     room = Path(__file__).parent
-    # Of the files beside the rooms, those that dvc.yaml names for train: a new command is no reason to start afresh.
-    shared = [room.parent / f"{name}.py" for name in ("__init__", "backends", "files", "images", "params")]
-    contents = [*sorted(room.glob("*.py")), *shared]
-    contents += [path for path in sorted(images.iterdir()) if path.is_file()]
-    contents += [split / "split.csv", split / "normalization.npz"]
+    contents = [*sorted(room.glob("*.py")), *(room.parent / name for name in SHARED)]
+    contents += [*_contents(images), *_contents(split)]
     if weights is not None and Path(weights).is_file():
         contents.append(Path(weights))
     kept = checkpoint.Checkpoint(folder, checkpoint.key_of(settings, contents))
