@@ -12,8 +12,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session", autouse=True)
 def heed_ctrl_c() -> Iterator[None]:
-    """Let what tests start be interrupted: a process that a shell starts in the background ignores SIGINT, and so do
-    the processes it starts itself.
+    """Let what tests start be interrupted.
+
+    A process that a shell starts in the background ignores SIGINT, and so do its children.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield

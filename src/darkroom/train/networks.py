@@ -124,7 +124,9 @@ def lenet(x: Any, model: ModelParams, seeds: Seeds) -> Any:
 
 def resnet(x: Any, model: ModelParams, seeds: Seeds) -> Any:
     """Return the averaged maps of a residual network, then dense layers; see :mod:`darkroom.train.residual`."""
-    maps = residual.stages(x, model.blocks, lambda name: seeds.initializer(model.conv_initializer, name))
+    maps = residual.stages(
+        x, model.blocks, model.stem_stride, lambda name: seeds.initializer(model.conv_initializer, name)
+    )
     x = layers.GlobalAveragePooling2D(name="average")(maps)
     return _dense(_dropout(x, model.dropout, "dropout", seeds), model.dense, model, seeds)
 

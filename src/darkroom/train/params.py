@@ -27,6 +27,7 @@ class ModelParams(Section):
     kernel: Annotated[int, Field(ge=1, le=11), AfterValidator(_odd)]
     padding: Padding | list[Padding]
     pool_stride: Annotated[int, Field(ge=1, le=2)]
+    stem_stride: Literal["auto"] | Annotated[int, Field(ge=1, le=4)]
     batch_norm: bool
     dropout: Dropout
     dense: list[Width]

@@ -1,17 +1,20 @@
 """A small residual network for images of any size, trained from scratch."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from keras import layers
 
 from darkroom import UserError
 
 
-def stages(x: Any, widths: list[list[int]], initializer: Callable[[str], Any]) -> Any:
-    """Return the maps of a residual network: a 3x3 stem, then one stage a list in ``widths``, one block a width.
+def stages(
+    x: Any, widths: list[list[int]], stem_stride: int | Literal["auto"], initializer: Callable[[str], Any]
+) -> Any:
+    """Return the maps of a residual network: a stem, then one stage a list in ``widths``, one block a width.
 
-    A block is two 3x3 convolutions with batch normalization around a shortcut (He et al., "Deep residual learning for
+    The stem is a convolution whose windows overlap at any stride: 3x3 for a stride of 1, 5x5 for 2, and so on. A
+    block is two 3x3 convolutions with batch normalization around a shortcut (He et al., "Deep residual learning for
     image recognition", 2016). The first block of each stage halves the maps. Where size or width change, the
     shortcut is an average pool and a 1x1 convolution, so that no pixel is skipped, and the last normalization of
     each block starts at zero, so that it starts as its shortcut (both: He et al., "Bag of tricks for image
@@ -21,6 +24,9 @@ def stages(x: Any, widths: list[list[int]], initializer: Callable[[str], Any]) -
     ----------
     x : tensor, (n, height, width, channels)
     widths : list of list of int
+    stem_stride : int or "auto"
+        auto: 1 for images below 80 pixels, 2 below 120, 3 below 160, else 4. What an image costs then hardly depends
+        on its size, and the first stage sees maps of 40 pixels or more.
     initializer : callable
         Returns the seeded kernel initializer for the name of a layer.
 
@@ -30,12 +36,14 @@ def stages(x: Any, widths: list[list[int]], initializer: Callable[[str], Any]) -
         There are more stages than the image can be halved.
     """
     height, width = x.shape[1:3]
-    if min(height, width) < 2 ** len(widths):
+    stride = min(max(min(height, width) // 40, 1), 4) if stem_stride == "auto" else stem_stride
+    if min(height, width) < stride * 2 ** len(widths):
+        after = f" after a stem of stride {stride}" if stride > 1 else ""
         raise UserError(
-            f"params.yaml: model.blocks: {len(widths)} stages halve the image {len(widths)} times, too often for "
-            f"{height}x{width} pixels; expected fewer stages or a larger image.size"
+            f"params.yaml: model.blocks: {len(widths)} stages{after} halve the image {len(widths)} times, too often "
+            f"for {height}x{width} pixels; expected fewer stages or a larger image.size"
         )
-    x = _conv_norm(x, widths[0][0], 3, 1, "stem", initializer)
+    x = _conv_norm(x, widths[0][0], 2 * stride + 1, stride, "stem", initializer)
     x = layers.ReLU(name="stem_relu")(x)
     for stage, blocks in enumerate(widths, 1):
         for number, filters in enumerate(blocks, 1):
