@@ -1,9 +1,11 @@
 """The Keras backend, its device, threads and determinism: all of it set before Keras is imported, once a process."""
 
+import contextlib
 import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from darkroom import UserError
@@ -83,6 +85,28 @@ def sees_gpu(backend: str) -> bool:
     if backend == "torch":
         return bool(_extra("torch").cuda.is_available()) and os.environ.get("KERAS_TORCH_DEVICE") != "cpu"
     return _extra("jax").default_backend() == "gpu"
+
+
+@contextlib.contextmanager
+def enough_memory(key: str) -> Iterator[None]:
+    """Raise a UserError naming ``key``, the images in a step, where the backend runs out of memory.
+
+    Each backend has an error of its own for this, and on a GPU it is the commonest of all. Python's MemoryError passes.
+    """
+    try:
+        yield
+    except Exception as error:
+        names = {kind.__name__ for kind in type(error).__mro__}
+        if not names & _OUT_OF_MEMORY and not any(words in str(error) for words in _SAID_OUT_OF_MEMORY):
+            raise
+        raise UserError(
+            f"params.yaml: {key}: the backend ran out of memory; expected fewer images in a step, smaller images "
+            "or a smaller network"
+        ) from error
+
+
+_OUT_OF_MEMORY = {"ResourceExhaustedError", "OutOfMemoryError"}  # of TensorFlow, of PyTorch on a GPU
+_SAID_OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "can't allocate memory")  # of JAX, of PyTorch on a CPU
 
 
 def _prepare_tensorflow(on_cpu: bool, threads: int, deterministic: bool) -> None:

@@ -91,7 +91,7 @@ def test_interrupted_by_the_user_it_ends_at_once_and_goes_on_later(finished):
 
 LIMITED = """
 import os, resource, sys
-if "stages.decode" in sys.orig_argv:
+if os.environ.get("LIMITED") in sys.orig_argv:
     resource.setrlimit(resource.RLIMIT_AS, (int(os.environ["LIMIT"]),) * 2)
 """
 
@@ -108,7 +108,9 @@ def test_out_of_memory_in_a_worker_is_said_and_rejects_no_picture(finished, tmp_
     finished.dvc("repro", "fetch")
     (tmp_path / "sitecustomize.py").write_text(LIMITED)
     limit = str(1200 * 2**20)
-    tight = finished.dvc("repro", "decode", check=False, PYTHONPATH=str(tmp_path), LIMIT=limit)
+    tight = finished.dvc(
+        "repro", "decode", check=False, PYTHONPATH=str(tmp_path), LIMITED="stages.decode", LIMIT=limit
+    )
     assert tight.returncode != 0
     assert re.findall("^decode: .*", tight.stderr, re.MULTILINE) == [
         "decode: a worker had no memory left, most likely because 2 at once need more memory than there is; close "
@@ -117,6 +119,21 @@ def test_out_of_memory_in_a_worker_is_said_and_rejects_no_picture(finished, tmp_
     assert "Traceback" not in tight.stdout + tight.stderr
     finished.repro("decode")
     assert finished.metrics("decode")["used"] == 6
+
+
+def test_out_of_memory_in_a_step_names_the_key_to_lower(finished, tmp_path):
+    """The backend's own error of it is a page of its graph."""
+    finished.change({"model.blocks": [[1024]], "train.batch_size": 1024})
+    (tmp_path / "sitecustomize.py").write_text(LIMITED)
+    limit = str(6 * 2**30)
+    limits = {"PYTHONPATH": str(tmp_path), "LIMITED": "stages.train", "LIMIT": limit}
+    tight = finished.dvc("repro", "train", check=False, **limits)
+    assert tight.returncode != 0
+    assert re.findall("^train: .*", tight.stderr, re.MULTILINE) == [
+        "train: params.yaml: train.batch_size: the backend ran out of memory; expected fewer images in a step, "
+        "smaller images or a smaller network"
+    ]
+    assert "Traceback" not in tight.stdout + tight.stderr
 
 
 def test_worker_that_is_killed_is_said_and_costs_nothing(finished):

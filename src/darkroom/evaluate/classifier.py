@@ -83,7 +83,10 @@ class Classifier:
         if not len(pixels):
             return np.empty((0, len(self.classes)), np.float32)
         steps = range(0, len(pixels), self.batch_size)
-        outputs = [self.network.predict_on_batch(pixels[start : start + self.batch_size]) for start in steps]
+        with backends.enough_memory("evaluate.batch_size"):
+            outputs = [
+                self.network.predict_on_batch(pixels[start : start + self.batch_size]) for start in steps
+            ]
         output = np.concatenate([np.asarray(output, np.float32) for output in outputs])
         if output.shape[1] == 1:  # one sigmoid unit: the probability of the second class
             output = np.hstack([1 - output, output])

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from darkroom import UserError, files
+from darkroom import UserError, backends, files
 from darkroom.images import Images
 from darkroom.train import checkpoint, compilation, targets
 from darkroom.train.params import AugmentParams, ModelParams, TrainParams
@@ -83,7 +83,8 @@ def train(
     }
     with _kept(settings, images, split, model.weights) as (state, save):
         training, held_out = _examples(source, rows, head, train)
-        fit(network, source, training, held_out, head, seed, model.freeze, augment, train, state, save)
+        with backends.enough_memory("train.batch_size"):
+            fit(network, source, training, held_out, head, seed, model.freeze, augment, train, state, save)
         result.set_weights(state.best)
         files.empty_folder(models)
         artifact.write_model(models / "model.keras", result)
