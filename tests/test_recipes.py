@@ -34,9 +34,10 @@ MODELS: dict[str, Any] = {
 NAMES = [path.stem for path in sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))]
 
 
-def test_all_published_systems_are_there():
+def test_all_published_systems_and_our_own_are_there():
     assert set(NAMES) >= {
         "digits",
+        "fast",
         "cats-dogs-rgb64",
         "dogs-vs-cats-torch",
         "ox",

@@ -30,6 +30,33 @@ def test_resnet_takes_any_size(sections, size):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("size", "stem_stride", "kernel", "maps"),
+    [
+        ((31, 31), "auto", 3, 16),
+        ((32, 32), "auto", 5, 8),
+        ((80, 80), "auto", 5, 20),
+        ((96, 96), "auto", 7, 16),
+        ((128, 200), "auto", 9, 16),
+        ((180, 180), "auto", 9, 23),
+        ((180, 180), 1, 3, 90),
+        ((32, 32), 4, 9, 4),
+    ],
+)
+def test_the_stem_of_a_resnet_makes_large_images_smaller(sections, size, stem_stride, kernel, maps):
+    options = {"network": "resnet", "blocks": [[4]], "stem_stride": stem_stride, "dense": []}
+    network = build(sections, (*size, 1), **options)
+    assert network.get_layer("stem_conv").kernel_size == (kernel, kernel)
+    assert network.get_layer("stage1_block1_relu").output.shape[1] == maps
+
+
+def test_a_resnet_too_deep_after_its_stem_says_so(sections):
+    with pytest.raises(
+        UserError, match="5 stages after a stem of stride 2 halve the image 5 times, too often for 32x"
+    ):
+        build(sections, (32, 32, 1), network="resnet", blocks=[[4]] * 5)
+
+
 def test_a_network_too_deep_names_the_block(sections):
     with pytest.raises(UserError, match=r"too deep for images of 8x8 pixels: block 4 of 4 gets maps of 1x1"):
         build(sections, (8, 8, 1), blocks=[[4], [4], [4], [4]])

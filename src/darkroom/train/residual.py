@@ -25,8 +25,8 @@ def stages(
     x : tensor, (n, height, width, channels)
     widths : list of list of int
     stem_stride : int or "auto"
-        auto: 1 for images below 80 pixels, 2 below 120, 3 below 160, else 4. What an image costs then hardly depends
-        on its size, and the first stage sees maps of 40 pixels or more.
+        auto: 1 for images below 32 pixels, 2 below 96, 3 below 128, else 4. The first stage then sees maps of 16
+        pixels or more, and a large image costs hardly more than a small one.
     initializer : callable
         Returns the seeded kernel initializer for the name of a layer.
 
@@ -36,8 +36,10 @@ def stages(
         There are more stages than the image can be halved.
     """
     height, width = x.shape[1:3]
-    stride = min(max(min(height, width) // 40, 1), 4) if stem_stride == "auto" else stem_stride
-    if min(height, width) < stride * 2 ** len(widths):
+    side = min(height, width)
+    automatic = min(max(side // 32, 2), 4) if side >= 32 else 1
+    stride = automatic if stem_stride == "auto" else stem_stride
+    if side < stride * 2 ** len(widths):
         after = f" after a stem of stride {stride}" if stride > 1 else ""
         raise UserError(
             f"params.yaml: model.blocks: {len(widths)} stages{after} halve the image {len(widths)} times, too often "
