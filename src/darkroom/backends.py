@@ -31,7 +31,7 @@ def start(backend: str, device: str, threads: int, deterministic: bool, asked_by
     Raises
     ------
     UserError
-        The backend is not installed.
+        The backend is not installed, or TensorFlow has computed in this process already with other threads.
     """
     if importlib.util.find_spec(backend) is None:
         raise UserError(
@@ -115,8 +115,14 @@ def _prepare_tensorflow(on_cpu: bool, threads: int, deterministic: bool) -> None
 
     threading = tf.config.threading
     if threading.get_intra_op_parallelism_threads() != threads:
-        threading.set_intra_op_parallelism_threads(threads)
-        threading.set_inter_op_parallelism_threads(threads)
+        try:
+            threading.set_intra_op_parallelism_threads(threads)
+            threading.set_inter_op_parallelism_threads(threads)
+        except RuntimeError as error:  # a notebook, say, that has used TensorFlow before
+            raise UserError(
+                f"TensorFlow has computed in this process already, and its threads can no longer be set to {threads}; "
+                "expected a process of our own, or Darkroom before any other use of TensorFlow"
+            ) from error
     if on_cpu and tf.config.get_visible_devices("GPU"):
         tf.config.set_visible_devices([], "GPU")
     if deterministic:

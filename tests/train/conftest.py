@@ -1,6 +1,5 @@
 """Small labelled images, split and normalized, as decode and split leave them for train."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,9 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from darkroom import files
+from darkroom import backends, files
 from darkroom.images import INDEX_COLUMNS, shard_name, write_description, write_shard
 from darkroom.train.params import AugmentParams, ModelParams, TrainParams
-
-# Keras reads it when it is first imported, whichever test comes first.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @dataclass(frozen=True)
@@ -42,6 +38,12 @@ def sections(root: Path) -> Callable[..., Sections]:
         )
 
     return read
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tensorflow_started(sections: Callable[..., Sections]) -> None:
+    """Start TensorFlow as the trainings here do, whichever test comes first: its threads are set once a process."""
+    backends.start("tensorflow", "cpu", sections().train.threads, True, "tests")
 
 
 @pytest.fixture(scope="session")

@@ -57,3 +57,23 @@ def test_a_model_trained_on_one_backend_predicts_the_same_on_another(
     np.testing.assert_allclose(
         np.load(tmp_path / f"{backend}.npy"), np.load(tmp_path / "tensorflow.npy"), atol=1e-4
     )
+
+
+USED_BEFORE = """
+import sys
+import tensorflow as tf
+from darkroom import UserError, backends
+tf.constant(1) + 1
+try:
+    backends.start("tensorflow", "cpu", int(sys.argv[1]), True, "test")
+except UserError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_tensorflow_used_before_in_the_process_is_one_message():
+    done = subprocess.run(
+        [sys.executable, "-c", USED_BEFORE, "3"], text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 1
+    assert "threads can no longer be set to 3" in done.stderr.splitlines()[-1]

@@ -15,7 +15,7 @@ from darkroom.train.stage import train
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 SMALL = {"blocks": [[4], [8]], "dense": [16], "dropout": 0.1}
-QUICK = {"epochs": 2, "batch_size": 16, "threads": 2}
+QUICK = {"epochs": 2, "batch_size": 16}
 
 
 def run(sections, folders, out, seed=0, **changes):
