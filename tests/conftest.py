@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
+
+from darkroom import backends
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -34,3 +37,13 @@ def real_images() -> Path:
     if not (folder / "MANIFEST.csv").is_file():
         pytest.skip(f"no real images in {folder} (set DARKROOM_REAL_IMAGES to a folder that holds them)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tensorflow_started(root: Path) -> None:
+    """Start TensorFlow as params.yaml has it: for tests that build networks in their own process.
+
+    Its threads are set once a process, so all of them need it, whichever comes first.
+    """
+    threads = YAML(typ="safe").load((root / "params.yaml").read_text())["train"]["threads"]
+    backends.start("tensorflow", "cpu", threads, True, "tests")

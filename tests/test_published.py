@@ -22,7 +22,10 @@ from darkroom.train.normalization import read_statistics
 from darkroom.train.params import AugmentParams, ModelParams, TrainParams
 
 # TensorFlow's variables do not know NumPy 2's `copy` keyword yet, and Keras reads them through it.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.usefixtures("tensorflow_started"),
+]
 
 FLOWERS = ["daisy", "dandelion", "roses", "sunflowers", "tulips"]
 MEMBERS = {  # one file a class, named as in the published archive; and the published order

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from darkroom import backends, files
+from darkroom import files
 from darkroom.images import INDEX_COLUMNS, shard_name, write_description, write_shard
 from darkroom.train.params import AugmentParams, ModelParams, TrainParams
 
@@ -41,9 +41,8 @@ def sections(root: Path) -> Callable[..., Sections]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def tensorflow_started(sections: Callable[..., Sections]) -> None:
-    """Start TensorFlow as the trainings here do, whichever test comes first: its threads are set once a process."""
-    backends.start("tensorflow", "cpu", sections().train.threads, True, "tests")
+def started(tensorflow_started: None) -> None:
+    """Let every test here find TensorFlow started."""
 
 
 @pytest.fixture(scope="session")
