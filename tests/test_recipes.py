@@ -38,6 +38,7 @@ def test_all_published_systems_and_our_own_are_there():
     assert set(NAMES) >= {
         "digits",
         "fast",
+        "fast-small",
         "cats-dogs-rgb64",
         "dogs-vs-cats-torch",
         "ox",

@@ -1,4 +1,4 @@
-"""Each published recipe runs through all six stages on real images in the layout in which its data set comes."""
+"""Each recipe runs through all six stages on real images in the layout in which its data set comes."""
 
 import csv
 import tarfile
@@ -65,6 +65,8 @@ RECIPES = {
     "flowers": (flower_photos, ["daisy", "dandelion", "roses", "sunflowers", "tulips"]),
     "flowers-augmented": (flower_photos, ["daisy", "dandelion", "roses", "sunflowers", "tulips"]),
     "malaria": (cell_images, ["Parasitized", "Uninfected"]),
+    "fast": (flower_photos, ["daisy", "dandelion", "roses", "sunflowers", "tulips"]),
+    "fast-small": (cell_images, ["Parasitized", "Uninfected"]),
 }
 
 

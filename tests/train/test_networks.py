@@ -33,8 +33,8 @@ def test_resnet_takes_any_size(sections, size):
 @pytest.mark.parametrize(
     ("size", "stem_stride", "kernel", "maps"),
     [
-        ((31, 31), "auto", 3, 16),
-        ((32, 32), "auto", 5, 8),
+        ((32, 32), "auto", 3, 16),
+        ((63, 90), "auto", 3, 32),
         ((80, 80), "auto", 5, 20),
         ((96, 96), "auto", 7, 16),
         ((128, 200), "auto", 9, 16),
@@ -50,11 +50,21 @@ def test_the_stem_of_a_resnet_makes_large_images_smaller(sections, size, stem_st
     assert network.get_layer("stage1_block1_relu").output.shape[1] == maps
 
 
+def test_a_resnet_keeps_the_mean_or_the_maximum_of_each_map(sections):
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 1), np.uint8)
+    for pooling, reduce in (("average", np.mean), ("max", np.max)):
+        options = {"network": "resnet", "blocks": [[4]], "pooling": pooling, "dropout": 0.0}
+        network = build(sections, (16, 16, 1), **options)
+        ends = [network.get_layer(name).output for name in ("stage1_block1_relu", "global_pool")]
+        maps, pooled = keras.Model(network.inputs, ends).predict(pixels, verbose=0)
+        np.testing.assert_allclose(pooled, reduce(maps, axis=(1, 2)), rtol=1e-5)
+
+
 def test_a_resnet_too_deep_after_its_stem_says_so(sections):
     with pytest.raises(
-        UserError, match="5 stages after a stem of stride 2 halve the image 5 times, too often for 32x"
+        UserError, match="5 stages after a stem of stride 2 halve the image 5 times, too often for 60x"
     ):
-        build(sections, (32, 32, 1), network="resnet", blocks=[[4]] * 5)
+        build(sections, (60, 60, 1), network="resnet", blocks=[[4]] * 5, stem_stride=2)
 
 
 def test_a_network_too_deep_names_the_block(sections):

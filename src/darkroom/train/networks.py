@@ -123,11 +123,15 @@ def lenet(x: Any, model: ModelParams, seeds: Seeds) -> Any:
 
 
 def resnet(x: Any, model: ModelParams, seeds: Seeds) -> Any:
-    """Return the averaged maps of a residual network, then dense layers; see :mod:`darkroom.train.residual`."""
+    """Return one number a map of a residual network, then dense layers; see :mod:`darkroom.train.residual`.
+
+    The mean of a map asks how much of a picture looks like something, its maximum whether anything in it does.
+    """
     maps = residual.stages(
         x, model.blocks, model.stem_stride, lambda name: seeds.initializer(model.conv_initializer, name)
     )
-    x = layers.GlobalAveragePooling2D(name="average")(maps)
+    pool = {"average": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}[model.pooling]
+    x = pool(name="global_pool")(maps)
     return _dense(_dropout(x, model.dropout, "dropout", seeds), model.dense, model, seeds)
 
 

@@ -28,6 +28,7 @@ class ModelParams(Section):
     padding: Padding | list[Padding]
     pool_stride: Annotated[int, Field(ge=1, le=2)]
     stem_stride: Literal["auto"] | Annotated[int, Field(ge=1, le=4)]
+    pooling: Literal["average", "max"]
     batch_norm: bool
     dropout: Dropout
     dense: list[Width]

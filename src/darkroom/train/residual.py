@@ -25,7 +25,7 @@ def stages(
     x : tensor, (n, height, width, channels)
     widths : list of list of int
     stem_stride : int or "auto"
-        auto: 1 for images below 32 pixels, 2 below 96, 3 below 128, else 4. The first stage then sees maps of 16
+        auto: 1 for images below 64 pixels, 2 below 96, 3 below 128, else 4. The first stage then sees maps of 32
         pixels or more, and a large image costs hardly more than a small one.
     initializer : callable
         Returns the seeded kernel initializer for the name of a layer.
@@ -37,8 +37,7 @@ def stages(
     """
     height, width = x.shape[1:3]
     side = min(height, width)
-    automatic = min(max(side // 32, 2), 4) if side >= 32 else 1
-    stride = automatic if stem_stride == "auto" else stem_stride
+    stride = min(max(side // 32, 1), 4) if stem_stride == "auto" else stem_stride
     if side < stride * 2 ** len(widths):
         after = f" after a stem of stride {stride}" if stride > 1 else ""
         raise UserError(
