@@ -83,6 +83,7 @@ def pipeline_stages(root: Path) -> list[str]:
     return list(YAML(typ="safe").load((root / "dvc.yaml").read_text())["stages"])
 
 
+@pytest.mark.slow
 def test_every_parameter_makes_exactly_the_stages_that_read_it_stale(finished_once, root):
     folder = finished_once.folder
     assert stale(folder) == set()
@@ -141,6 +142,7 @@ def test_every_parameter_of_a_recipe_makes_exactly_the_stages_that_read_it_stale
     assert wrong == {}
 
 
+@pytest.mark.slow
 def test_every_module_makes_exactly_the_stages_that_import_it_stale(finished_once, root):
     folder = finished_once.folder
     uses = {stage: modules_imported(folder, stage) for stage in pipeline_stages(root)}

@@ -26,6 +26,7 @@ def test_second_repro_runs_nothing(finished):
     assert finished.repro() == []
 
 
+@pytest.mark.slow
 def test_forced_repro_leaves_every_tracked_byte_as_it_was(finished):
     assert finished.repro("--force") == SIX
     assert finished.git("status", "--porcelain") == ""
@@ -37,7 +38,7 @@ def test_forced_repro_leaves_every_tracked_byte_as_it_was(finished):
         ({"plot.samples": 9}, ["plot"]),
         ({"train.epochs": 1}, ["train", "evaluate", "plot"]),
         ({"decode.workers": 1}, ["decode"]),  # the same bytes, so nothing downstream runs
-        ({"split.seed": 1}, ["split", "train", "evaluate", "plot"]),
+        pytest.param({"split.seed": 1}, ["split", "train", "evaluate", "plot"], marks=pytest.mark.slow),
     ],
 )
 def test_one_changed_line_runs_only_what_it_touches(finished, change, expected):
@@ -56,6 +57,7 @@ def test_every_image_is_accounted_for(finished):
         assert len(list(csv.DictReader(file))) == sum(row["split"] == "test" for row in rows)
 
 
+@pytest.mark.slow
 def test_csv_shards_lead_to_the_same_model_as_npz(finished):
     before = finished.path("models/model.keras").read_bytes()
     finished.change({"decode.format": "csv"})
@@ -105,6 +107,7 @@ def test_real_photos_run_through_all_stages_by_parameters_alone(repository, real
     assert repository.repro() == []
 
 
+@pytest.mark.slow
 def test_bundled_drawings_run_through_all_stages_with_their_own_split(repository):
     repository.change(
         {

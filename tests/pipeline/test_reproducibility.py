@@ -8,6 +8,7 @@ import pytest
 from tests.pipeline.chaos import torment
 
 
+@pytest.mark.slow
 def test_other_folder_zone_locale_umask_hashes_and_workers_give_the_same_bytes(finished, tmp_path):
     """Only decode.workers changes in params.yaml, so dvc.lock may differ in that line alone."""
     lock = finished.path("dvc.lock").read_text()
