@@ -3,7 +3,9 @@
     make results                                     # on the photos in $DARKROOM_REAL_IMAGES, or ../shared/data
     python benchmarks/results.py --images FOLDER     # on others, a full data set say, in the same four sub-folders
     python benchmarks/results.py --only malaria fast-small --seeds 5
-    python benchmarks/results.py --write             # only write docs/results.md from the record
+    python benchmarks/results.py --write             # only write what follows from the record
+
+It writes docs/results.md, and the measured figures into the recipes' headers.
 
 Each run is a real `dvc repro` in a temporary clone of the last commit, with seed and split.seed both set to the number
 of the run, so that the spread over runs holds everything that chance decides. While it trains, every checkpoint is
@@ -16,8 +18,11 @@ import argparse
 import json
 import math
 import os
+import platform
+import re
 import statistics
 import tempfile
+import textwrap
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +130,15 @@ def run(case: Case, images: Path, number: int, clone: Path) -> dict[str, Any]:
         "all_seconds": round(began["end"] - began["fetch"], 1) if "fetch" in began else None,
         "epoch_seconds": seconds,
         "epoch_test_accuracy": accuracies,
+        "machine": machine(),
     }
+
+
+def machine() -> str:
+    """Return how many cores of which processor this machine has."""
+    path = Path("/proc/cpuinfo")
+    found = re.search(r"(?m)^model name\s*: (.+)$", path.read_text()) if path.is_file() else None
+    return f"{os.cpu_count()} cores of {found[1] if found else platform.processor() or platform.machine()}"
 
 
 def prepare(case: Case, images: Path, number: int, clone: Path) -> None:
@@ -238,6 +251,35 @@ def write_page(record: dict[str, Any], path: Path) -> None:
         part.write_text(text, encoding="utf-8", newline="\n")
 
 
+def write_header(name: str, runs: dict[str, dict[str, Any]], folder: Path) -> None:
+    """Put what was measured into the header of the recipe ``name``."""
+    means, (first, *_) = summary(runs), runs.values()
+    images, once = first["images"], len(runs) == 1
+    spread = f"({first['low']:.3f} to {first['high']:.3f})" if once else f"± {means['spread']:.3f}"
+    seconds = [run["all_seconds"] for run in runs.values() if run["all_seconds"] is not None]
+    fields = {
+        "Measured": f"test accuracy {means['accuracy']:.3f} {spread}, "
+        + ("one run" if once else f"{len(runs)} runs of other seeds and splits")
+        + f", {images['train']:,} images for training and {images['test']:,} for the test: "
+        f"`python benchmarks/results.py --only {name} --seeds {len(runs)}`, {first['machine']}",
+        "Time": f"{means['seconds']:,.0f} s of training there, {statistics.mean(seconds):,.0f} s for all six stages",
+    }
+    path = folder / f"{name}.yaml"
+    text = path.read_text(encoding="utf-8")
+    for field, value in fields.items():
+        lines = textwrap.wrap(
+            f"{field}: {value}",
+            108,
+            initial_indent="# ",
+            subsequent_indent="#    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        before, rest = text.split(f"# {field}:", 1)
+        text = before + "\n".join(lines) + "\n" + re.sub(r"^.*\n(?:#    .*\n)*", "", rest, count=1)
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -255,6 +297,9 @@ def main() -> None:
         for name in options.only:
             measure(name, options.images.resolve(), options.seeds, record, options.record)
     write_page(record, options.page)
+    for name in sorted(record):
+        if CASES[name].trained_by is None:
+            write_header(name, record[name], pipeline.ROOT / "recipes")
 
 
 def measure(name: str, images: Path, seeds: int, record: dict[str, Any], path: Path) -> None:
