@@ -256,13 +256,15 @@ def write_header(name: str, runs: dict[str, dict[str, Any]], folder: Path) -> No
     means, (first, *_) = summary(runs), runs.values()
     images, once = first["images"], len(runs) == 1
     spread = f"({first['low']:.3f} to {first['high']:.3f})" if once else f"± {means['spread']:.3f}"
-    seconds = statistics.mean(run["all_seconds"] for run in runs.values())
+    whole = [
+        run["all_seconds"] for run in runs.values() if run["all_seconds"] is not None
+    ]  # null: fetch was cached
     fields = {
         "Measured": f"test accuracy {means['accuracy']:.3f} {spread}, "
         + ("one run" if once else f"{len(runs)} runs of other seeds and splits")
         + f", {images['train']:,} images for training and {images['test']:,} for the test: "
         f"`python benchmarks/results.py --only {name} --seeds {len(runs)}`, {first['machine']}",
-        "Time": f"{means['seconds']:,.0f} s of training there, {seconds:,.0f} s for all six stages",
+        "Time": f"{means['seconds']:,.0f} s of training there, {statistics.mean(whole):,.0f} s for all six stages",
     }
     path = folder / f"{name}.yaml"
     text = path.read_text(encoding="utf-8")
