@@ -253,33 +253,36 @@ def write_page(record: dict[str, Any], path: Path) -> None:
 
 def write_header(name: str, runs: dict[str, dict[str, Any]], folder: Path) -> None:
     """Put what was measured into the header of the recipe ``name``."""
-    means, (first, *_) = summary(runs), runs.values()
-    images, once = first["images"], len(runs) == 1
-    spread = f"({first['low']:.3f} to {first['high']:.3f})" if once else f"± {means['spread']:.3f}"
-    whole = [
-        run["all_seconds"] for run in runs.values() if run["all_seconds"] is not None
-    ]  # null: fetch was cached
-    fields = {
-        "Measured": f"test accuracy {means['accuracy']:.3f} {spread}, "
-        + ("one run" if once else f"{len(runs)} runs of other seeds and splits")
-        + f", {images['train']:,} images for training and {images['test']:,} for the test: "
-        f"`python benchmarks/results.py --only {name} --seeds {len(runs)}`, {first['machine']}",
-        "Time": f"{means['seconds']:,.0f} s of training there, {statistics.mean(whole):,.0f} s for all six stages",
-    }
     path = folder / f"{name}.yaml"
     text = path.read_text(encoding="utf-8")
-    for field, value in fields.items():
+    for field, value in measured(name, runs).items():
         lines = textwrap.wrap(
-            f"{field}: {value}",
+            f"# {field}: {value}",
             108,
-            initial_indent="# ",
             subsequent_indent="#    ",
             break_long_words=False,
             break_on_hyphens=False,
         )
-        before, rest = text.split(f"# {field}:", 1)
-        text = before + "\n".join(lines) + "\n" + re.sub(r"^.*\n(?:#    .*\n)*", "", rest, count=1)
-    path.write_text(text, encoding="utf-8", newline="\n")
+        before, after = re.split(rf"(?m)^# {field}: .*\n(?:#    .*\n)*", text, maxsplit=1)
+        text = before + "\n".join(lines) + "\n" + after
+    with files.whole(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def measured(name: str, runs: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Return the two fields of a recipe's header that tell what its runs gave."""
+    means, (first, *others) = summary(runs), runs.values()
+    images = first["images"]
+    spread = f"± {means['spread']:.3f}" if others else f"({first['low']:.3f} to {first['high']:.3f})"
+    # Runs that did not fetch and decode anew have no time of the whole.
+    whole = statistics.mean(run["all_seconds"] for run in runs.values() if run["all_seconds"] is not None)
+    return {
+        "Measured": f"test accuracy {means['accuracy']:.3f} {spread}, "
+        + (f"{len(runs)} runs of other seeds and splits" if others else "one run")
+        + f", {images['train']:,} images for training and {images['test']:,} for the test: "
+        f"`python benchmarks/results.py --only {name} --seeds {len(runs)}`, {first['machine']}",
+        "Time": f"{means['seconds']:,.0f} s of training there, {whole:,.0f} s for all six stages",
+    }
 
 
 def main() -> None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from darkroom import backends
+from darkroom.params import Params
+from darkroom.train.params import TrainParams
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -45,5 +46,5 @@ def tensorflow_started(root: Path) -> None:
 
     Its threads are set once a process, so all of them need it, whichever comes first.
     """
-    threads = YAML(typ="safe").load((root / "params.yaml").read_text())["train"]["threads"]
-    backends.start("tensorflow", "cpu", threads, True, "tests")
+    train = Params(root / "params.yaml").section("train", TrainParams)
+    backends.start("tensorflow", "cpu", train.threads, True, "tests")

@@ -57,16 +57,18 @@ def drawings(real: Path, inbox: Path) -> str:
     return "oxo"
 
 
+FLOWERS = ["daisy", "dandelion", "roses", "sunflowers", "tulips"]
+CELLS = ["Parasitized", "Uninfected"]
 RECIPES = {
     "cats-dogs-rgb64": (cats_and_dogs, ["cats", "dogs"]),
     "dogs-vs-cats-torch": (dogs_vs_cats, ["cat", "dog"]),
     "dogs-vs-cats-gray80": (dogs_vs_cats, ["cat", "dog"]),
     "ox": (drawings, ["O", "X"]),
-    "flowers": (flower_photos, ["daisy", "dandelion", "roses", "sunflowers", "tulips"]),
-    "flowers-augmented": (flower_photos, ["daisy", "dandelion", "roses", "sunflowers", "tulips"]),
-    "malaria": (cell_images, ["Parasitized", "Uninfected"]),
-    "fast": (flower_photos, ["daisy", "dandelion", "roses", "sunflowers", "tulips"]),
-    "fast-small": (cell_images, ["Parasitized", "Uninfected"]),
+    "flowers": (flower_photos, FLOWERS),
+    "flowers-augmented": (flower_photos, FLOWERS),
+    "malaria": (cell_images, CELLS),
+    "fast": (flower_photos, FLOWERS),
+    "fast-small": (cell_images, CELLS),
 }
 
 
