@@ -1,6 +1,7 @@
 """The Keras backend, its device, threads and determinism: all of it set before Keras is imported, once a process."""
 
 import contextlib
+import ctypes
 import importlib
 import importlib.util
 import os
@@ -40,6 +41,7 @@ def start(backend: str, device: str, threads: int, deterministic: bool, asked_by
         )
     _forget([*_OF_RESULTS, *(_OF_BITS if deterministic else [])])
     os.environ["KERAS_BACKEND"] = backend
+    keep_freed_memory()
     _PREPARE[backend](device == "cpu", threads, deterministic)
     import keras
 
@@ -74,6 +76,28 @@ def _forget(beginnings: list[str]) -> None:
     """Remove what dvc.yaml cannot declare from the environment, so that the result does not depend on it."""
     for name in [name for name in os.environ if name.startswith(tuple(beginnings))]:
         del os.environ[name]
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep the memory of one step's tensors for the next step's.
+
+    Left alone, glibc returns each large block to the kernel when it is freed, and the kernel then clears every page
+    of it anew in the next step: a quarter to half of a training's time (docs/benchmarks.md). Whoever has set glibc's
+    own variables keeps what they set; other C libraries have no ``mallopt``. See ``man 3 mallopt`` for the settings.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is None or any(name.startswith("MALLOC_") for name in os.environ):
+        return
+    for setting, value in _MALLOPT.items():
+        mallopt(setting, value)
+
+
+_MALLOPT = {
+    -3: 32 << 20,  # M_MMAP_THRESHOLD, bytes: smaller blocks come from a heap; 32 MiB is the most it can be
+    -1: -1,  # M_TRIM_THRESHOLD: the end of a heap is never given back
+    -2: 64 << 20,  # M_TOP_PAD, bytes: nor is a thread's heap that is wholly free, which is of 64 MiB
+}
+"""glibc's numbers of its settings, and what they become."""
 
 
 def sees_gpu(backend: str) -> bool:

@@ -1,5 +1,6 @@
 import json
 import os
+import platform
 import subprocess
 import sys
 
@@ -77,3 +78,35 @@ def test_tensorflow_used_before_in_the_process_is_one_message():
     )
     assert done.returncode == 1
     assert "threads can no longer be set to 3" in done.stderr.splitlines()[-1]
+
+
+FAULTS = """
+import ctypes, resource, threading
+from darkroom import backends
+backends.keep_freed_memory()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+def steps():
+    for _ in range(20):
+        blocks = [ctypes.c_void_p(libc.malloc(8 << 20)) for _ in range(4)]
+        for block in blocks:
+            ctypes.memset(block, 1, 8 << 20)
+        for block in blocks:
+            libc.free(block)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+thread = threading.Thread(target=steps)  # as the backends compute: a thread's heap is not the process's
+thread.start()
+thread.join()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
+def test_a_step_gets_the_memory_of_the_step_before():
+    """The kernel clears every page that it hands out: without this, each step has all of its tensors cleared."""
+
+    def page_faults(**variables):
+        process = [sys.executable, "-c", FAULTS]
+        return int(subprocess.check_output(process, env=os.environ | variables, text=True))
+
+    assert page_faults() < page_faults(MALLOC_TRIM_THRESHOLD_="131072") / 5, "or what the user set is not heard"
