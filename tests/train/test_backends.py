@@ -109,4 +109,6 @@ def test_a_step_gets_the_memory_of_the_step_before():
         process = [sys.executable, "-c", FAULTS]
         return int(subprocess.check_output(process, env=os.environ | variables, text=True))
 
-    assert page_faults() < page_faults(MALLOC_TRIM_THRESHOLD_="131072") / 5, "or what the user set is not heard"
+    assert page_faults() < page_faults(MALLOC_TRIM_THRESHOLD_="131072") / 5, (
+        "or what the user set is not heard"
+    )
