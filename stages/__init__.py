@@ -1,7 +1,9 @@
 """The doors of the pipeline: one module a stage, run by DVC as ``python -m stages.NAME``."""
 
+import ctypes
 import errno
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,6 +33,14 @@ _MAKER = {
 """Which stage makes a sealed folder."""
 
 
+_KEY_TO_LOWER = {
+    "decode": "decode.workers",
+    "train": "train.batch_size",
+    "evaluate": "evaluate.batch_size",
+}
+"""What a stage's use of memory grows with, in params.yaml."""
+
+
 def run(stage: Callable[[], None], reads: Sequence[str] = (), writes: Sequence[str] = ()) -> None:
     """Run one stage; a user's mistake ends it with its message and exit code 1, a bug with its traceback.
 
@@ -39,6 +49,7 @@ def run(stage: Callable[[], None], reads: Sequence[str] = (), writes: Sequence[s
     trusts its cache, and hands back what the disk made of it without a word.
     """
     name = stage.__name__
+    _go_on_in_a_child(name)
     try:
         with files.locked(
             Path(".dvc/tmp/darkroom/stage.lock"), f"{name}: waits for a stage of an earlier run"
@@ -60,6 +71,47 @@ def run(stage: Callable[[], None], reads: Sequence[str] = (), writes: Sequence[s
         _end(f"{name}: out of memory{what}; close other programs and run again: nothing else is lost", 1)
     except KeyboardInterrupt:
         _end(f"{name}: interrupted; the next run goes on from what is finished", 130)
+
+
+def _go_on_in_a_child(name: str) -> None:
+    """Return in a child process; the process itself waits for it, ends as it ends, and says so if it was killed.
+
+    A process that is killed can say nothing, and want of memory mostly kills: by the kernel, or inside the C code of a
+    library that does not look at what it was given, as some operations of TensorFlow.
+    """
+    if not hasattr(os, "fork"):  # Windows
+        return
+    parent = os.getpid()
+    # The terminal sends Ctrl-C to both: the child ends as it sees fit, and we with it.
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    child = os.fork()
+    if child == 0:
+        _die_with(parent)
+        signal.signal(signal.SIGINT, interrupt)
+        return
+    signal.signal(signal.SIGTERM, lambda number, _: os.kill(child, number))
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code >= 0:
+        raise SystemExit(code)
+    killed_by = signal.Signals(-code).name
+    if -code == signal.SIGTERM:
+        _end(f"{name}: ended by {killed_by}; the next run goes on from what is finished", 1)
+    key = _KEY_TO_LOWER.get(name)
+    lower = f"lower {key} in params.yaml or " if key else ""
+    _end(
+        f"{name}: killed by {killed_by}, most likely for want of memory; {lower}close other programs, and run again: "
+        "nothing else is lost",
+        1,
+    )
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends: who kills a stage means its work. Linux alone can."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended in between
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _check(folder: Path) -> None:

@@ -122,17 +122,23 @@ def test_out_of_memory_in_a_worker_is_said_and_rejects_no_picture(finished, tmp_
 
 
 def test_out_of_memory_in_a_step_names_the_key_to_lower(finished, tmp_path):
-    """The backend's own error of it is a page of its graph."""
+    """The backend's own error of it is a page of its graph, or, in some operations of oneDNN, a segmentation fault."""
     finished.change({"model.blocks": [[1024]], "train.batch_size": 1024})
     (tmp_path / "sitecustomize.py").write_text(LIMITED)
     limit = str(6 * 2**30)
     limits = {"PYTHONPATH": str(tmp_path), "LIMITED": "stages.train", "LIMIT": limit}
     tight = finished.dvc("repro", "train", check=False, **limits)
     assert tight.returncode != 0
-    assert re.findall("^train: .*", tight.stderr, re.MULTILINE) == [
-        "train: params.yaml: train.batch_size: the backend ran out of memory; expected fewer images in a step, "
-        "smaller images or a smaller network"
-    ]
+    assert re.findall("^train: .*", tight.stderr, re.MULTILINE) in (
+        [
+            "train: params.yaml: train.batch_size: the backend ran out of memory; expected fewer images in a step, "
+            "smaller images or a smaller network"
+        ],
+        [
+            "train: killed by SIGSEGV, most likely for want of memory; lower train.batch_size in params.yaml or close "
+            "other programs, and run again: nothing else is lost"
+        ],
+    )
     assert "Traceback" not in tight.stdout + tight.stderr
 
 
