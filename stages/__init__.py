@@ -77,9 +77,10 @@ def _go_on_in_a_child(name: str) -> None:
     """Return in a child process; the process itself waits for it, ends as it ends, and says so if it was killed.
 
     A process that is killed can say nothing, and want of memory mostly kills: by the kernel, or inside the C code of a
-    library that does not look at what it was given, as some operations of TensorFlow.
+    library that does not look at what it was given, as some operations of TensorFlow. On Linux alone: Windows cannot
+    fork, what macOS's own libraries do after a fork is undefined, and neither ends a child with its parent.
     """
-    if not hasattr(os, "fork"):  # Windows
+    if sys.platform != "linux":
         return
     parent = os.getpid()
     # The terminal sends Ctrl-C to both: the child ends as it sees fit, and we with it.
@@ -106,12 +107,11 @@ def _go_on_in_a_child(name: str) -> None:
 
 
 def _die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends: who kills a stage means its work. Linux alone can."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-        if os.getppid() != parent:  # it ended in between
-            os.kill(os.getpid(), signal.SIGKILL)
+    """Have the kernel kill this process when its parent ends: who kills a stage means its work."""
+    set_parent_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended in between
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _check(folder: Path) -> None:

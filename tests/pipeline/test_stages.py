@@ -10,6 +10,10 @@ import pytest
 
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere a stage works in the process itself"
+)
+
 STAGE = """
 import sys
 from stages import run
@@ -61,7 +65,6 @@ def at_work(process):
 WORK = ("import time", "print('begun', flush=True)", "time.sleep(600)")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
 def test_who_kills_a_stage_kills_its_work(tmp_path):
     process = start(tmp_path, *WORK)
     work = at_work(process)
