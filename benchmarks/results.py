@@ -181,14 +181,19 @@ def curve(clone: Path, kept: Path, began: float) -> tuple[list[float], list[floa
 
 
 def summary(runs: dict[str, dict[str, Any]]) -> dict[str, float]:
-    """Return means over runs, and the standard deviation of the accuracy (0 for a single run)."""
-    accuracies = [run["accuracy"] for run in runs.values()]
+    """Return means over runs."""
     return {
-        "accuracy": statistics.mean(accuracies),
-        "spread": statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0,
+        "accuracy": statistics.mean(run["accuracy"] for run in runs.values()),
         "seconds": statistics.mean(run["train_seconds"] for run in runs.values()),
         "epochs": statistics.mean(len(run["epoch_seconds"]) for run in runs.values()),
     }
+
+
+def with_spread(runs: dict[str, dict[str, Any]]) -> str:
+    """Return the mean of the accuracies ± their standard deviation; a single run has none."""
+    accuracies = [run["accuracy"] for run in runs.values()]
+    spread = f" ± {statistics.stdev(accuracies):.3f}" if len(accuracies) > 1 else ""
+    return f"{statistics.mean(accuracies):.3f}{spread}"
 
 
 def seconds_to(runs: dict[str, dict[str, Any]], accuracy: float) -> float:
@@ -216,8 +221,9 @@ def recipes_table(record: dict[str, Any]) -> list[str]:
         means = summary(record[name])
         images = next(iter(record[name].values()))["images"]
         parts = " / ".join(f"{images[part]:,}" for part in ("train", "validation", "test"))
-        accuracy = f"{means['accuracy']:.3f}" + (f" ± {means['spread']:.3f}" if len(record[name]) > 1 else "")
-        lines.append(f"| {name} | {parts} | {means['epochs']:.0f} | {accuracy} | {means['seconds']:,.0f} |")
+        lines.append(
+            f"| {name} | {parts} | {means['epochs']:.0f} | {with_spread(record[name])} | {means['seconds']:,.0f} |"
+        )
     return lines
 
 
@@ -233,8 +239,8 @@ def rivals_table(record: dict[str, Any]) -> list[str]:
             reached = seconds_to(record[name], theirs["accuracy"])
             gain = 100 * (ours["accuracy"] - theirs["accuracy"])
             lines.append(
-                f"| {CASES[name].data} | {other} | {theirs['accuracy']:.3f} ± {theirs['spread']:.3f} "
-                f"| {CASES[name].trained_by or name} | {ours['accuracy']:.3f} ± {ours['spread']:.3f} | {gain:+.1f} "
+                f"| {CASES[name].data} | {other} | {with_spread(record[other])} "
+                f"| {CASES[name].trained_by or name} | {with_spread(record[name])} | {gain:+.1f} "
                 f"| {reached:,.0f} s of {theirs['seconds']:,.0f} s | {reached / theirs['seconds']:.2f} |"
             )
     return lines
@@ -273,11 +279,11 @@ def measured(name: str, runs: dict[str, dict[str, Any]]) -> dict[str, str]:
     """Return the two fields of a recipe's header that tell what its runs gave."""
     means, (first, *others) = summary(runs), runs.values()
     images = first["images"]
-    spread = f"± {means['spread']:.3f}" if others else f"({first['low']:.3f} to {first['high']:.3f})"
+    interval = "" if others else f" ({first['low']:.3f} to {first['high']:.3f})"
     # Runs that did not fetch and decode anew have no time of the whole.
     whole = statistics.mean(run["all_seconds"] for run in runs.values() if run["all_seconds"] is not None)
     return {
-        "Measured": f"test accuracy {means['accuracy']:.3f} {spread}, "
+        "Measured": f"test accuracy {with_spread(runs)}{interval}, "
         + (f"{len(runs)} runs of other seeds and splits" if others else "one run")
         + f", {images['train']:,} images for training and {images['test']:,} for the test: "
         f"`python benchmarks/results.py --only {name} --seeds {len(runs)}`, {first['machine']}",

@@ -32,13 +32,15 @@ _MAKER = {
 }
 """Which stage makes a sealed folder."""
 
-
 _KEY_TO_LOWER = {
     "decode": "decode.workers",
     "train": "train.batch_size",
     "evaluate": "evaluate.batch_size",
 }
 """What a stage's use of memory grows with, in params.yaml."""
+
+_OF_WANT = {"SIGKILL", "SIGSEGV", "SIGBUS", "SIGABRT"}
+"""What ends a process that has no memory left: the kernel's signal, and those of C code that found none."""
 
 
 def run(stage: Callable[[], None], reads: Sequence[str] = (), writes: Sequence[str] = ()) -> None:
@@ -94,13 +96,13 @@ def _go_on_in_a_child(name: str) -> None:
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code >= 0:
         raise SystemExit(code)
-    killed_by = signal.Signals(-code).name
-    if -code == signal.SIGTERM:
-        _end(f"{name}: ended by {killed_by}; the next run goes on from what is finished", 1)
+    by = signal.Signals(-code).name
+    if by not in _OF_WANT:
+        _end(f"{name}: ended by {by}; the next run goes on from what is finished", 1)
     key = _KEY_TO_LOWER.get(name)
     lower = f"lower {key} in params.yaml or " if key else ""
     _end(
-        f"{name}: killed by {killed_by}, most likely for want of memory; {lower}close other programs, and run again: "
+        f"{name}: killed by {by}, most likely for want of memory; {lower}close other programs, and run again: "
         "nothing else is lost",
         1,
     )

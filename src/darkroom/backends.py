@@ -82,8 +82,8 @@ def keep_freed_memory() -> None:
     """Let the C library keep the memory of one step's tensors for the next step's.
 
     Left alone, glibc returns each large block to the kernel when it is freed, and the kernel then clears every page
-    of it anew in the next step: a quarter to half of a training's time (docs/benchmarks.md). Whoever has set glibc's
-    own variables keeps what they set; other C libraries have no ``mallopt``. See ``man 3 mallopt`` for the settings.
+    of it anew in the next step: a quarter to a third of a training's processor time (docs/benchmarks.md). Whoever
+    has set glibc's own variables keeps what they set; other C libraries have no ``mallopt``. See ``man 3 mallopt``.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt is None or any(name.startswith("MALLOC_") for name in os.environ):
@@ -136,6 +136,7 @@ _SAID_OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "can't allocate memory")  # of JAX,
 def _prepare_tensorflow(on_cpu: bool, threads: int, deterministic: bool) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow itself turns oneDNN on where the CPU has AVX-512 VNNI or newer; without these it is faster too.
+    # Whoever asks for the same bits is not asked for the variable, which they could not have declared to DVC.
     if deterministic or "TF_ENABLE_ONEDNN_OPTS" not in os.environ:
         os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
     import tensorflow as tf

@@ -73,6 +73,13 @@ def test_who_kills_a_stage_kills_its_work(tmp_path):
     assert not work.is_running() or work.status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGUSR1"])
+def test_a_signal_that_tells_nothing_of_memory_is_named_alone(tmp_path, name):
+    process = start(tmp_path, "import os, signal", f"os.kill(os.getpid(), signal.{name})")
+    said = process.communicate(timeout=60)[1]
+    assert said == f"train: ended by {name}; the next run goes on from what is finished\n"
+
+
 def test_ctrl_c_is_said_once(tmp_path):
     process = start(tmp_path, *WORK)
     at_work(process)

@@ -90,7 +90,7 @@ def test_a_picture_that_browsers_cannot_draw_is_shown_as_the_model_sees_it(brows
     choose(browser, [tmp_path / "scan.tif"])
     wait_for_maps(browser, 1)
     wait(browser, "document.querySelector('.original').hidden")
-    assert browser.evaluate("document.querySelector('.prepared img').naturalWidth") == 16
+    wait(browser, "document.querySelector('.prepared img').naturalWidth === 16")
 
 
 def test_a_name_that_tries_to_be_code_is_text(browser, server, digits, tmp_path):

@@ -50,7 +50,12 @@ def wait_for_all(browser, number):
 
 
 def wait_for_maps(browser, number):
-    wait(browser, f"document.querySelectorAll('.map img:not([hidden])').length === {number}")
+    """Wait until so many maps are drawn; an image is shown before the browser has decoded it."""
+    wait(
+        browser,
+        "[...document.querySelectorAll('.map img:not([hidden])')].filter(map => map.naturalWidth).length "
+        f"=== {number}",
+    )
 
 
 def check_calm(browser, server):
