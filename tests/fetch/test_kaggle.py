@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from darkroom import UserError
 from darkroom.fetch.kaggle import Wanted, fetch_kaggle
 from darkroom.fetch.transfer import Patience
 from tests.fetch.conftest import Answerer, File, Site, make_zip
+from tests.waiting import wait_until
 
 ZIP = make_zip()
 DATASET = "/api/v1/datasets.DatasetApiService/DownloadDataset"
@@ -233,10 +233,7 @@ def test_a_killed_download_goes_on_where_it_stopped(kaggle: Site, fetch: Fetch, 
 
     kaggle.answers |= {DATASET: to_store, STORE: answer}
     with subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path)]) as process:
-        deadline = time.monotonic() + 60
-        while kept() < 2_000_000:
-            assert time.monotonic() < deadline, "waited for a minute"
-            time.sleep(0.01)
+        wait_until(lambda: kept() >= 2_000_000)
         process.send_signal(signal.SIGKILL)
     before = kept()
     assert fetch(CATS)[0][0].read_bytes() == content

@@ -9,7 +9,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from darkroom import UserError
 from darkroom.fetch import partial
 from darkroom.fetch.transfer import Patience
 from tests.fetch.conftest import ZIP, Answerer, Download, File, Site, make_zip, only, starts
+from tests.waiting import wait_until
 
 CHILD = """
 import sys
@@ -37,13 +37,6 @@ def child(url: str, folder: Path, limit: int = 0) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-c", CHILD, url, str(folder), str(limit)], stderr=subprocess.PIPE, text=True
     )
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline, "waited for a minute"
-        time.sleep(0.01)
 
 
 def test_a_killed_download_goes_on_where_it_stopped(site: Site, download: Download, tmp_path: Path) -> None:
