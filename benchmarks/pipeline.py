@@ -32,8 +32,9 @@ def clone(folder: Path) -> Path:
 def bare(folder: Path) -> Path:
     """Make a DVC pipeline of six stages that do nothing worth mentioning, and run it once."""
     folder.mkdir()
+    silent = os.environ | {"DVC_NO_ANALYTICS": "1"}  # or `dvc init` reports, before it can be told not to
     for command in (["git", "init", "--quiet"], [*DVC, "init", "--quiet"]):
-        subprocess.run(command, cwd=folder, check=True)
+        subprocess.run(command, cwd=folder, env=silent, check=True)
     subprocess.run([*DVC, "config", "core.analytics", "false"], cwd=folder, check=True)
     (folder / "0.txt").write_text("start\n")
     stages = "".join(

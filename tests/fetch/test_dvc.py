@@ -30,7 +30,6 @@ def project(tmp_path: Path, root: Path, site: Site) -> Path:
         params = params.replace(old, new)
     (project / "params.yaml").write_text(params)
     dvc(project, "init", "--no-scm", "--quiet").wait()
-    dvc(project, "config", "core.analytics", "false").wait()
     return project
 
 
@@ -40,7 +39,7 @@ def dvc(project: Path, *command: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "-m", "dvc", *command],
         cwd=project,
-        env=os.environ | {"PATH": path},
+        env=os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1"},
         start_new_session=True,
     )
 
