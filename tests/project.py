@@ -13,6 +13,7 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.env = os.environ | {
+            # `python` in dvc.yaml is the one on PATH: let it be this one.
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "GIT_CONFIG_GLOBAL": os.devnull,
             "DVC_NO_ANALYTICS": "1",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fetch.conftest import Answerer, File, Site, make_zip
+from tests.project import Project
 from tests.waiting import wait_until
 
 CONTENT = make_zip(6_000_000)
@@ -34,12 +35,10 @@ def project(tmp_path: Path, root: Path, site: Site) -> Path:
 
 
 def dvc(project: Path, *command: str) -> "subprocess.Popen[bytes]":
-    # `python` in dvc.yaml is the one on PATH: let it be this one.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.Popen(
         [sys.executable, "-m", "dvc", *command],
         cwd=project,
-        env=os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1"},
+        env=Project(project).env,
         start_new_session=True,
     )
 
