@@ -280,8 +280,7 @@ def measured(name: str, runs: dict[str, dict[str, Any]]) -> dict[str, str]:
     means, (first, *others) = summary(runs), runs.values()
     images = first["images"]
     interval = "" if others else f" ({first['low']:.3f} to {first['high']:.3f})"
-    # Runs that did not fetch and decode anew have no time of the whole.
-    whole = statistics.mean(run["all_seconds"] for run in runs.values() if run["all_seconds"] is not None)
+    whole = statistics.mean(run["all_seconds"] for run in runs.values())
     return {
         "Measured": f"test accuracy {with_spread(runs)}{interval}, "
         + (f"{len(runs)} runs of other seeds and splits" if others else "one run")
