@@ -103,10 +103,11 @@ class Checkpoints:
         while not self._done.wait(0.02):
             for path in self._folder.glob("*.checkpoint"):
                 try:
-                    number = path.stat().st_ino
-                    if number not in seen:
-                        (self._kept / f"{len(seen):05}.checkpoint").hardlink_to(path)
-                        seen.add(number)
+                    if path.stat().st_ino in seen:
+                        continue
+                    link = self._kept / f"{len(seen):05}.checkpoint"
+                    link.hardlink_to(path)
+                    seen.add(link.stat().st_ino)  # the next epoch may have come between the two
                 except FileNotFoundError:  # the next epoch has just replaced it
                     continue
 
@@ -135,10 +136,13 @@ def run(case: Case, images: Path, number: int, clone: Path) -> dict[str, Any]:
 
 
 def machine() -> str:
-    """Return how many cores of which processor this machine has."""
+    """Return how many cores of which processor this machine has, and its widest instructions: they decide the bits."""
     path = Path("/proc/cpuinfo")
-    found = re.search(r"(?m)^model name\s*: (.+)$", path.read_text()) if path.is_file() else None
-    return f"{os.cpu_count()} cores of {found[1] if found else platform.processor() or platform.machine()}"
+    text = path.read_text() if path.is_file() else ""
+    found = re.search(r"(?m)^model name\s*: (.+)$", text)
+    widest = next((name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in text), None)
+    name = found[1] if found else platform.processor() or platform.machine()
+    return f"{os.cpu_count()} cores of {name}" + (f" ({widest})" if widest else "")
 
 
 def prepare(case: Case, images: Path, number: int, clone: Path) -> None:
@@ -169,7 +173,10 @@ def curve(clone: Path, kept: Path, began: float) -> tuple[list[float], list[floa
     seconds, accuracies = [], []
     for path in sorted(kept.iterdir()):
         state = Checkpoint(kept, path.stem).load()
-        assert state is not None
+        if state is None or state.epoch != len(seconds) + 1:
+            raise SystemExit(
+                f"epoch {len(seconds) + 1} went by unseen: is the machine busy? Run the same again"
+            )
         model.set_weights(state.best)
         output = np.concatenate(
             [np.asarray(model.predict_on_batch(pixels[at : at + 256])) for at in range(0, len(rows), 256)]
@@ -177,6 +184,9 @@ def curve(clone: Path, kept: Path, began: float) -> tuple[list[float], list[floa
         chosen = output.argmax(axis=1) if output.shape[1] > 1 else (output[:, 0] > 0.5).astype(int)
         seconds.append(round(path.stat().st_mtime - began, 1))
         accuracies.append(round(float((chosen == labels).mean()), 4))
+    trained = len(pd.read_csv(clone / "plots" / "history.csv"))
+    if len(seconds) != trained:
+        raise SystemExit(f"epoch {trained} went by unseen: is the machine busy? Run the same again")
     return seconds, accuracies
 
 
