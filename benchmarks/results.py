@@ -163,6 +163,9 @@ def curve(clone: Path, kept: Path, began: float) -> tuple[list[float], list[floa
     """Return, by epoch, the seconds since training began and the accuracy on the test images."""
     import keras
 
+    paths, epochs = sorted(kept.iterdir()), len(pd.read_csv(clone / "plots" / "history.csv"))
+    if len(paths) != epochs:  # each is another file: as many as epochs are one of each
+        raise SystemExit(f"saw {len(paths)} of {epochs} checkpoints: is the machine busy? Run the same again")
     images = Images(clone / "data" / "images")
     parts = pd.read_csv(clone / "data" / "split" / "split.csv", dtype=str, keep_default_na=False)["split"]
     rows = np.flatnonzero(parts == "test")
@@ -171,12 +174,9 @@ def curve(clone: Path, kept: Path, began: float) -> tuple[list[float], list[floa
     labels = np.array([classes.index(label) for label in images.index["label"].iloc[rows]])
     model = keras.models.load_model(clone / "models" / "model.keras", compile=False)
     seconds, accuracies = [], []
-    for path in sorted(kept.iterdir()):
+    for path in paths:
         state = Checkpoint(kept, path.stem).load()
-        if state is None or state.epoch != len(seconds) + 1:
-            raise SystemExit(
-                f"epoch {len(seconds) + 1} went by unseen: is the machine busy? Run the same again"
-            )
+        assert state is not None
         model.set_weights(state.best)
         output = np.concatenate(
             [np.asarray(model.predict_on_batch(pixels[at : at + 256])) for at in range(0, len(rows), 256)]
@@ -184,9 +184,6 @@ def curve(clone: Path, kept: Path, began: float) -> tuple[list[float], list[floa
         chosen = output.argmax(axis=1) if output.shape[1] > 1 else (output[:, 0] > 0.5).astype(int)
         seconds.append(round(path.stat().st_mtime - began, 1))
         accuracies.append(round(float((chosen == labels).mean()), 4))
-    trained = len(pd.read_csv(clone / "plots" / "history.csv"))
-    if len(seconds) != trained:
-        raise SystemExit(f"epoch {trained} went by unseen: is the machine busy? Run the same again")
     return seconds, accuracies
 
 
