@@ -27,14 +27,13 @@ import keras
 import numpy as np
 from joblib import cpu_count
 
-from darkroom import backends
+from darkroom import backends, recipes
 from darkroom import images as formats
 from darkroom.images import Images, Pixels
-from darkroom.params import Params
+from darkroom.params import AugmentParams
 from darkroom.train.augmentation import augment
 from darkroom.train.batches import training_batches
 from darkroom.train.draws import image_keys
-from darkroom.train.params import AugmentParams, TrainParams
 
 TIMES, LONGER, OF_IN_MEMORY = 8.0, 1.05, 0.97
 SHAPES = [(80, 80, 1), (64, 64, 3), (112, 112, 3), (150, 150, 3)]
@@ -48,8 +47,8 @@ CHANGES = {
     "contrast": 0.2,
 }
 
-recipe = Params(Path(__file__).parents[1] / "recipes" / "dogs-vs-cats-gray80.yaml")
-plain = recipe.section("augment", AugmentParams)
+recipe = recipes.read(Path(__file__).parents[1] / "recipes", "dogs-vs-cats-gray80").params()
+plain = recipe.augment
 augmented = AugmentParams.model_validate(plain.model_dump() | CHANGES)
 
 
@@ -143,7 +142,7 @@ def epoch(model: keras.Model, images: Images, changes: AugmentParams, steps: int
         on_epoch_end=lambda epoch, logs: begun.append(time.perf_counter()),
     )
     rows = np.arange(len(images))
-    train = recipe.section("train", TrainParams)
+    train = recipe.train
     targets = rows[:, None].astype(np.float32) % 2
     with training_batches(images, rows, targets, 0, changes, train) as batches:
         model.fit(batches, epochs=2, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[clock])
@@ -190,7 +189,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=15, help="of 100 images in an epoch")
     arguments = parser.parse_args()
-    settings = recipe.section("train", TrainParams)  # what TensorFlow is in a training, for the rivals too
+    settings = recipe.train  # what TensorFlow is in a training, for the rivals too
     backends.start("tensorflow", "cpu", settings.threads, settings.deterministic, "this benchmark")
     fast = against_keras(arguments.rounds)
     if arguments.training:

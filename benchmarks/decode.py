@@ -27,12 +27,11 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from darkroom.decode.params import DecodeParams, ImageParams, LabelsParams
 from darkroom.decode.stage import decode
-from darkroom.params import Params
+from darkroom.params import read_params
 
 ROOT = Path(__file__).resolve().parents[1]
-PARAMS = Params(ROOT / "params.yaml")
+PARAMS = read_params(ROOT / "params.yaml")
 SIDE = 80
 IMREAD = {"full": cv2.IMREAD_GRAYSCALE, "reduced": cv2.IMREAD_REDUCED_GRAYSCALE_2}
 
@@ -70,11 +69,9 @@ def bare(files: list[bytes], flag: int, interpolation: int) -> None:
 def stage(raw: Path, out: Path, suffix: str, reduced: bool) -> None:
     """Run the decode stage, archive to shards."""
     decode(
-        PARAMS.section("labels", LabelsParams).model_copy(update={"kind": "filename"}),
-        PARAMS.section("image", ImageParams).model_copy(update={"size": SIDE}),
-        PARAMS.section("decode", DecodeParams).model_copy(
-            update={"format": suffix, "reduced": reduced, "workers": 2}
-        ),
+        PARAMS.labels.model_copy(update={"kind": "filename"}),
+        PARAMS.image.model_copy(update={"resolution": SIDE}),
+        PARAMS.decode.model_copy(update={"format": suffix, "reduced": reduced, "workers": 2}),
         raw,
         raw,
         out,

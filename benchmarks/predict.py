@@ -28,13 +28,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import cv2
 import numpy as np
 
-from darkroom import backends, files
-from darkroom.decode.params import DecodeParams, ImageParams
+from darkroom import backends, files, recipes
 from darkroom.decode.preparation import Preparation
-from darkroom.params import Params
 from darkroom.predict import command, sources, tables
 from darkroom.predict.model import Model, load
-from darkroom.train.params import ModelParams
 
 ROOT = Path(__file__).resolve().parents[1]
 BATCH = 256
@@ -54,9 +51,9 @@ def write_model(recipe: str, folder: Path) -> None:
     """Write the network of a recipe with random weights, and its description."""
     from darkroom.train import artifact, networks
 
-    params = Params(ROOT / "recipes" / f"{recipe}.yaml")
-    preparation = Preparation.of(params.section("image", ImageParams), params.section("decode", DecodeParams))
-    model, shape = params.section("model", ModelParams), preparation.shape
+    params = recipes.read(ROOT / "recipes", recipe).params()
+    preparation = Preparation.of(params.image, params.decode)
+    model, shape = params.model, preparation.shape
     network = networks.build(model, shape, 2, "softmax", ("rescale", {}), 0)
     folder.mkdir()
     artifact.write_model(folder / "model.keras", network)

@@ -18,8 +18,8 @@ from ruamel.yaml import YAML
 
 from darkroom import files
 from darkroom.images import INDEX_COLUMNS, write_description, write_shard
+from darkroom.params import AugmentParams, ModelParams, TrainParams
 from darkroom.train.checkpoint import Checkpoint, State
-from darkroom.train.params import AugmentParams, ModelParams, TrainParams
 from darkroom.train.stage import train
 
 LARGEST_PART = 0.05
@@ -51,7 +51,9 @@ def write_data(folder: Path, count: int) -> None:
     rows = [[f"{n}.png", label, "", 80, 80, 1, "", ""] for n, label in enumerate(labels)]
     files.write_csv(folder / "images" / "index.csv", INDEX_COLUMNS, rows)
     write_shard(folder / "images" / "shard-00000.npz", rng.integers(0, 256, (count, 80, 80, 1), np.uint8))
-    write_description(folder / "images", (80, 80, 1), ["0", "1"], ["shard-00000.npz"], {"size": [80, 80]})
+    write_description(
+        folder / "images", (80, 80, 1), ["0", "1"], ["shard-00000.npz"], {"resolution": [80, 80]}
+    )
     parts = [[n, "train" if n < count * 0.9 else "validation", n] for n in range(count)]
     files.write_csv(folder / "split" / "split.csv", ["id", "split", "group"], parts)
     np.savez(folder / "split" / "normalization.npz", method=np.array("rescale"))

@@ -5,18 +5,17 @@ from pathlib import Path
 from stages import run  # isort: skip  (puts src/ on the path)
 
 from darkroom import files
-from darkroom.decode.params import DecodeParams, ImageParams, LabelsParams
 from darkroom.decode.stage import decode as decode_images
-from darkroom.params import Params
+from darkroom.params import read_params
 
 
 def decode() -> None:
     """Read the params, decode data/raw into data/images, write the counts to metrics/decode.json."""
-    params = Params(Path("params.yaml"))
+    params = read_params(Path("params.yaml"))
     metrics = decode_images(
-        params.section("labels", LabelsParams),
-        params.section("image", ImageParams),
-        params.section("decode", DecodeParams),
+        params.labels,
+        params.image,
+        params.decode,
         raw=Path("data/raw"),
         inbox=Path("data/inbox"),
         out=Path("data/images"),

@@ -4,17 +4,17 @@ from pathlib import Path
 
 from stages import run  # isort: skip  (puts src/ on the path)
 
-from darkroom import files
-from darkroom.evaluate.params import EvaluateParams
+from darkroom import files, images
 from darkroom.evaluate.stage import evaluate as evaluate_model
-from darkroom.params import Params
+from darkroom.params import read_params
 
 
 def evaluate() -> None:
     """Read the params, predict into data/predictions, write figures to metrics/evaluate.json and plots/."""
-    params = Params(Path("params.yaml"))
+    params = read_params(Path("params.yaml"))
+    images.check_prepared(Path("data/images"), params.image)
     metrics = evaluate_model(
-        params.section("evaluate", EvaluateParams),
+        params.evaluate,
         images=Path("data/images"),
         split=Path("data/split"),
         models=Path("models"),

@@ -5,16 +5,15 @@ from pathlib import Path
 from stages import run  # isort: skip  (puts src/ on the path)
 
 from darkroom import files
-from darkroom.fetch.params import SourceParams
 from darkroom.fetch.stage import fetch as fetch_source
-from darkroom.params import Params
+from darkroom.params import read_params
 
 
 def fetch() -> None:
     """Read the source's params, fetch it, write what was fetched to metrics/fetch.json."""
-    params = Params(Path("params.yaml"))
+    params = read_params(Path("params.yaml"))
     metrics = fetch_source(
-        params.section("source", SourceParams),
+        params.source,
         inbox=Path("data/inbox"),
         raw=Path("data/raw"),
     )

@@ -4,16 +4,17 @@ from pathlib import Path
 
 from stages import run  # isort: skip  (puts src/ on the path)
 
-from darkroom.params import Params
-from darkroom.plot.params import PlotParams
+from darkroom import images
+from darkroom.params import read_params
 from darkroom.plot.stage import plot as plot_report
 
 
 def plot() -> None:
     """Read the params, draw plots/figures/ and write plots/report.html."""
-    params = Params(Path("params.yaml"))
+    params = read_params(Path("params.yaml"))
+    images.check_prepared(Path("data/images"), params.image)
     plot_report(
-        params.section("plot", PlotParams),
+        params.plot,
         images=Path("data/images"),
         split=Path("data/split"),
         models=Path("models"),

@@ -4,18 +4,18 @@ from pathlib import Path
 
 from stages import run  # isort: skip  (puts src/ on the path)
 
-from darkroom import files
-from darkroom.params import Params
-from darkroom.split.params import NormalizeParams, SplitParams
+from darkroom import files, images
+from darkroom.params import read_params
 from darkroom.split.stage import split as split_images
 
 
 def split() -> None:
     """Read the params, split data/images into data/split, write the counts to metrics/split.json."""
-    params = Params(Path("params.yaml"))
+    params = read_params(Path("params.yaml"))
+    images.check_prepared(Path("data/images"), params.image)
     metrics = split_images(
-        params.section("split", SplitParams),
-        params.section("normalize", NormalizeParams),
+        params.split,
+        params.normalize,
         images=Path("data/images"),
         out=Path("data/split"),
     )

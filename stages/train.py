@@ -4,20 +4,20 @@ from pathlib import Path
 
 from stages import run  # isort: skip  (puts src/ on the path)
 
-from darkroom import files
-from darkroom.params import Params
-from darkroom.train.params import AugmentParams, ModelParams, TrainParams
+from darkroom import files, images
+from darkroom.params import read_params
 from darkroom.train.stage import train as train_network
 
 
 def train() -> None:
     """Read the params, train into models/, write the last and best figures to metrics/train.json."""
-    params = Params(Path("params.yaml"))
+    params = read_params(Path("params.yaml"))
+    images.check_prepared(Path("data/images"), params.image)
     metrics = train_network(
-        params.section("seed", int),
-        params.section("model", ModelParams),
-        params.section("augment", AugmentParams),
-        params.section("train", TrainParams),
+        params.seed,
+        params.model,
+        params.augment,
+        params.train,
         images=Path("data/images"),
         split=Path("data/split"),
         weights=Path("data/weights"),

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from darkroom import backends
-from darkroom.params import Params
-from darkroom.train.params import TrainParams
+from darkroom.params import read_params
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -46,5 +45,5 @@ def tensorflow_started(root: Path) -> None:
 
     Its threads are set once a process, so all of them need it, whichever comes first.
     """
-    train = Params(root / "params.yaml").section("train", TrainParams)
+    train = read_params(root / "params.yaml").train
     backends.start("tensorflow", "cpu", train.threads, True, "tests")

@@ -29,7 +29,7 @@ def write(folder: Path, suffix: Literal["npz", "csv"], sizes: tuple[int, ...] = 
         start = stop
     rows = [[f"{n}.png", LABELS[n % 7], "", 9, 8, 99, "0" * 64, "f" * 16] for n in range(len(everything))]
     files.write_csv(folder / "index.csv", images.INDEX_COLUMNS, rows)
-    images.write_description(folder, SHAPE, sorted(set(LABELS)), names, {"size": [5, 4]})
+    images.write_description(folder, SHAPE, sorted(set(LABELS)), names, {"resolution": [5, 4]})
     return everything
 
 
@@ -39,7 +39,7 @@ def test_images_come_back_as_written(tmp_path: Path, suffix: Literal["npz", "csv
     opened = images.Images(tmp_path)
     assert len(opened) == 7
     assert opened.shape == SHAPE
-    assert opened.description["preparation"] == {"size": [5, 4]}
+    assert opened.description["preparation"] == {"resolution": [5, 4]}
     assert list(opened.index.columns) == list(images.INDEX_COLUMNS)
     assert list(opened.index["label"]) == LABELS
     order = [6, 0, 3, 2, 2]

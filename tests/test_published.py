@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from darkroom import files, images
+from darkroom import files, images, recipes
 from darkroom.decode import layouts
-from darkroom.decode.params import ImageParams, LabelsParams
-from darkroom.params import Params
-from darkroom.split.params import NormalizeParams, SplitParams
+from darkroom.params import (
+    LabelsParams,
+    Params,
+)
 from darkroom.split.stage import split
 from darkroom.train import batches, networks, targets
 from darkroom.train.normalization import read_statistics
-from darkroom.train.params import AugmentParams, ModelParams, TrainParams
 
 # TensorFlow's variables do not know NumPy 2's `copy` keyword yet, and Keras reads them through it.
 pytestmark = [
@@ -71,17 +71,17 @@ SHAPES = {
 
 @pytest.fixture
 def recipe(root: Path) -> Any:
-    return lambda name: Params(root / "recipes" / f"{name}.yaml")
+    return lambda name: recipes.read(root / "recipes", name).params()
 
 
 def shape_of(params: Params) -> tuple[int, int, int]:
-    image = params.section("image", ImageParams)
-    assert isinstance(image.size, int)
-    return (image.size, image.size, 1 if image.color == "grayscale" else 3)
+    image = params.image
+    assert isinstance(image.resolution, int)
+    return (image.resolution, image.resolution, 1 if image.color == "grayscale" else 3)
 
 
 def build(params: Params, name: str, statistics: Any = ("rescale", {})) -> Any:
-    model = params.section("model", ModelParams)
+    model = params.model
     head = targets.resolve_head(model.head, CLASSES[name])
     return networks.build(model, shape_of(params), len(CLASSES[name]), head, statistics, 0, "float32")
 
@@ -100,7 +100,7 @@ def test_network_has_exactly_the_published_number_of_parameters(recipe, name):
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_classes_are_numbered_in_the_published_order(recipe, name):
-    labels = recipe(name).section("labels", LabelsParams)
+    labels = recipe(name).labels
     found = [label_of(member, labels) for member in MEMBERS[name]]
     assert sorted(found) == CLASSES[name]
 
@@ -113,7 +113,7 @@ def label_of(member: str, labels: LabelsParams) -> str | None:
 
 @pytest.mark.parametrize("name", ["cats-dogs-rgb64", "ox", "dogs-vs-cats-gray80", "malaria"])
 def test_one_output_has_one_target_a_image_and_not_a_one_hot_pair(recipe, name):
-    head = targets.resolve_head(recipe(name).section("model", ModelParams).head, CLASSES[name])
+    head = targets.resolve_head(recipe(name).model.head, CLASSES[name])
     assert targets.encode(CLASSES[name], CLASSES[name], head).tolist() == [[0.0], [1.0]]
 
 
@@ -147,7 +147,7 @@ def folder(tmp_path: Path) -> Any:
 
 
 def parts_of(params: Params, source: Path, out: Path) -> "pd.Series[str]":
-    split(params.section("split", SplitParams), params.section("normalize", NormalizeParams), source, out)
+    split(params.split, params.normalize, source, out)
     return pd.read_csv(out / "split.csv", dtype=str, keep_default_na=False)["split"]
 
 
@@ -181,9 +181,9 @@ def test_validation_is_drawn_from_all_rows_and_holds_both_classes_alike(recipe, 
 def test_the_batch_size_declared_is_the_one_used(recipe, folder, name, size):
     params = recipe(name)
     source = images.Images(folder([f"{n}.jpg" for n in range(120)], ["cat", "dog"] * 60, shape_of(params)))
-    train = params.section("train", TrainParams)
+    train = params.train
     goals = np.zeros((120, 1), np.float32)
-    augment = params.section("augment", AugmentParams)
+    augment = params.augment
     with batches.training_batches(source, np.arange(120), goals, 0, augment, train) as made:
         assert len(made[0][0]) == size
 

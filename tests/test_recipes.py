@@ -1,5 +1,6 @@
 """Recipes are complete params.yaml files with an honest header; `darkroom recipe` hands them out."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,29 +10,14 @@ import pytest
 from ruamel.yaml import YAML
 
 from darkroom import UserError, recipes
-from darkroom.decode.params import DecodeParams, ImageParams, LabelsParams
-from darkroom.evaluate.params import EvaluateParams
-from darkroom.fetch.params import SourceParams
-from darkroom.params import SECTIONS, Params
-from darkroom.plot.params import PlotParams
-from darkroom.split.params import NormalizeParams, SplitParams
-from darkroom.train.params import AugmentParams, ModelParams, TrainParams
+from darkroom.params import read_params
 
-MODELS: dict[str, Any] = {
-    "seed": int,
-    "source": SourceParams,
-    "labels": LabelsParams,
-    "image": ImageParams,
-    "decode": DecodeParams,
-    "split": SplitParams,
-    "normalize": NormalizeParams,
-    "model": ModelParams,
-    "augment": AugmentParams,
-    "train": TrainParams,
-    "evaluate": EvaluateParams,
-    "plot": PlotParams,
-}
-NAMES = [path.stem for path in sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))]
+ROOT = Path(__file__).parents[1]
+NAMES = recipes.names(ROOT / "recipes")
+
+
+def values(text: str) -> Any:
+    return YAML(typ="safe").load(text)
 
 
 def test_all_published_systems_and_our_own_are_there():
@@ -50,10 +36,26 @@ def test_all_published_systems_and_our_own_are_there():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_recipe_is_complete_and_valid(root, name):
-    params = Params(root / "recipes" / f"{name}.yaml")
-    for section in SECTIONS:
-        params.section(section, MODELS[section])
+def test_recipe_sets_what_its_file_says_and_leaves_the_rest_at_its_default(root, name):
+    recipe = recipes.read(root / "recipes", name)
+    recipe.params()
+    complete, defaults = values(recipe.text), values(recipe.defaults)
+    own = values((root / "recipes" / f"{name}.yaml").read_text())
+    for section, default in defaults.items():
+        expected = default | own.get(section, {}) if isinstance(default, dict) else own.get(section, default)
+        assert complete[section] == expected
+    said = [(s, k) for s, section in own.items() for k in section]
+    assert [place for place in said if complete[place[0]][place[1]] == defaults[place[0]][place[1]]] == []
+
+
+def test_defaults_are_those_that_the_comments_name(root):
+    text = (root / "recipes" / "defaults.yaml").read_text()
+    stated = re.findall(r"(?m)^  (\w+): +(\S.*?) +# .*?\bdefault (\S.*)$", text)
+    assert len(stated) > 90
+    wrong = {key: (value, default) for key, value, default in stated if values(value) != values(default)}
+    # Its comment describes the default, which is the value itself.
+    del wrong["pattern"]
+    assert wrong == {}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -64,19 +66,18 @@ def test_recipe_header_says_all_there_is_to_expect(root, name):
     assert f"darkroom recipe use {name}" in header["Command"]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_recipe_keeps_the_comments_of_params(root, name):
-    def comments(path: Path) -> list[str]:
-        return [line.split("#", 1)[1].strip() for line in path.read_text().splitlines() if "  #" in line]
+def test_params_is_the_recipe_digits(root):
+    def body(text: str) -> list[str]:
+        return text[text.index("# Everything a user tunes") :].splitlines()
 
-    assert comments(root / "recipes" / f"{name}.yaml") == comments(root / "params.yaml")
+    assert body((root / "params.yaml").read_text()) == body(recipes.read(root / "recipes", "digits").text)
 
 
-def test_digits_is_the_default(root):
-    def values(path: Path) -> Any:
-        return YAML(typ="safe").load(path.read_text())
-
-    assert values(root / "recipes" / "digits.yaml") == values(root / "params.yaml")
+def test_recipe_that_sets_what_does_not_exist_is_refused(root, tmp_path):
+    (tmp_path / "defaults.yaml").write_text((root / "recipes" / "defaults.yaml").read_text())
+    (tmp_path / "mine.yaml").write_text("# mine\n\ntrain:\n  epocs: 3\n")
+    with pytest.raises(UserError, match=r"mine\.yaml: train\.epocs: unknown"):
+        _ = recipes.read(tmp_path, "mine").text
 
 
 @pytest.fixture
@@ -102,16 +103,17 @@ def darkroom(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 def test_use_writes_the_recipe(root, project):
     assert darkroom(project, "recipe", "use", "ox").returncode == 0
-    assert (project / "params.yaml").read_text() == (root / "recipes" / "ox.yaml").read_text()
+    assert (project / "params.yaml").read_text() == recipes.read(root / "recipes", "ox").text
 
 
 def test_use_takes_images_from_the_inbox_and_changes_nothing_else(root, project):
     assert darkroom(project, "recipe", "use", "flowers", "--inbox", "my photos").returncode == 0
     ours = (project / "params.yaml").read_text().splitlines()
-    theirs = (root / "recipes" / "flowers.yaml").read_text().splitlines()
+    theirs = recipes.read(root / "recipes", "flowers").text.splitlines()
     changed = [line.split("#")[0].strip() for line, other in zip(ours, theirs, strict=True) if line != other]
-    assert changed == ["kind: local", "path: 'my photos'"]
-    assert Params(project / "params.yaml").section("source", SourceParams).path == "my photos"
+    # What its own source needed is gone too.
+    assert changed == ["kind: local", "path: 'my photos'", "urls: []"]
+    assert read_params(project / "params.yaml").source.path == "my photos"
 
 
 def test_use_refuses_to_overwrite_uncommitted_edits_unless_forced(project):
@@ -144,22 +146,17 @@ def test_folder_without_recipes_is_told(tmp_path):
 def test_use_training_only_keeps_the_images_and_how_they_are_split(root, project):
     darkroom(project, "recipe", "use", "dogs-vs-cats-gray80", "--inbox", "photos")
     assert darkroom(project, "recipe", "use", "ox", "--training-only", "--force").returncode == 0
-    found, kept, trained = (
-        YAML(typ="safe").load(path.read_text())
-        for path in (
-            project / "params.yaml",
-            root / "recipes" / "dogs-vs-cats-gray80.yaml",
-            root / "recipes" / "ox.yaml",
-        )
-    )
-    kept["source"] |= {"kind": "local", "path": "photos"}
+    found = values((project / "params.yaml").read_text())
+    gray80 = recipes.read(root / "recipes", "dogs-vs-cats-gray80")
+    kept = values(gray80.with_local_source("photos").text)
+    trained = values(recipes.read(root / "recipes", "ox").text)
+    assert kept["source"]["competition"] is None
     assert found == kept | {section: trained[section] for section in recipes.TRAINING}
     comments = [
-        line.split("  #", 1)[1]
-        for line in (project / "params.yaml").read_text().splitlines()
-        if "  #" in line
+        [line.split(" # ", 1)[1] for line in path.read_text().splitlines() if " # " in line]
+        for path in (project / "params.yaml", root / "params.yaml")
     ]
-    assert len(comments) == sum("  #" in line for line in (root / "params.yaml").read_text().splitlines())
+    assert comments[0] == comments[1]
 
 
 def test_use_training_only_cannot_change_the_images(project):

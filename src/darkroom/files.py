@@ -120,6 +120,13 @@ def write_csv(path: Path, columns: Iterable[str], rows: Iterable[Iterable[object
         writer.writerows([f"{v:.6g}" if isinstance(v, float) else v for v in row] for row in rows)
 
 
+def python_files(*entries: Path) -> list[Path]:
+    """Return every Python file among ``entries`` and, at any depth, in those that are folders: the code of a result."""
+    return [
+        path for entry in entries for path in (sorted(entry.rglob("*.py")) if entry.is_dir() else [entry])
+    ]
+
+
 def seal(folder: Path) -> None:
     """Note in ``folder`` the MD5 of every file in it, at any depth, so that :func:`damage` can tell what changed since.
 

@@ -23,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from darkroom import files
+from darkroom import UserError, files
+from darkroom.params import ImageParams
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -136,6 +137,31 @@ def write_description(
         "preparation": preparation,
     }
     files.write_json(folder / "images.json", content)
+
+
+def check_prepared(folder: Path, image: ImageParams) -> None:
+    """Check that the images of ``folder`` were prepared as the section ``image`` of params.yaml says.
+
+    DVC brings outputs back from its caches by comparing params in its own way, which has passed over some; whatever it
+    brings, a stage must not train on, measure or show pictures of another preparation.
+
+    Raises
+    ------
+    UserError
+        They were prepared otherwise.
+    """
+    made = files.read_json(folder / "images.json")["preparation"]
+    asked = {**image.model_dump(mode="json"), "resolution": list(image.height_and_width)}
+    differences = [
+        f"image.{key} {made.get(key)!r}, where params.yaml says {value!r}"
+        for key, value in asked.items()
+        if made.get(key) != value
+    ]
+    if differences:
+        raise UserError(
+            f"{folder}: these images were made with {'; '.join(differences)}: they are of an earlier run, or came out "
+            "of a cache. Make them anew: dvc repro --force --single-item decode && dvc repro"
+        )
 
 
 def shard_name(number: int, suffix: Literal["npz", "csv"]) -> str:

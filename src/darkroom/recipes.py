@@ -1,14 +1,21 @@
-"""Recipes: complete params.yaml files, each with a header that says what it reproduces and what to expect."""
+"""Recipes: documented results, each a file of the params that differ from the defaults under a header.
+
+The header says what the recipe reproduces and what to expect. ``recipes/defaults.yaml`` is the complete file, every
+parameter at its default with its comment; a recipe's values, put into it, make the params.yaml that is used.
+"""
 
 import re
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-from ruamel.yaml import YAML
+from typing import NamedTuple
 
 from darkroom import UserError, files
+from darkroom.params import Params, parse_params
+
+DEFAULTS = "defaults"
+"""The name, beside the recipes, of the file that holds every parameter at its default."""
 
 FIELDS = ("Reproduces", "Data", "Command", "Published", "Measured", "Time", "Was wrong")
 """The lines of a recipe's header, each ``# Field: text``, continued on lines that are indented further."""
@@ -17,13 +24,49 @@ TRAINING = ("normalize", "model", "augment", "train")
 """The sections of params.yaml that say how images are trained on, and not which."""
 
 
+Values = dict[tuple[str, str], str]
+"""Values as they are written, by section and key; the section of a top-level value is ``""``."""
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """One recipe: its name, the text of its file, and the fields of its header."""
+    """One recipe.
+
+    Attributes
+    ----------
+    name : str
+    head : str
+        The header as written, comment lines.
+    values : dict
+        The parameters that it sets.
+    defaults : str
+        The text of ``recipes/defaults.yaml``.
+    """
 
     name: str
-    text: str
-    header: dict[str, str]
+    head: str
+    values: Values
+    defaults: str
+
+    @property
+    def header(self) -> dict[str, str]:
+        """Return the fields of the header, by name."""
+        return _header(self.head)
+
+    @property
+    def text(self) -> str:
+        """Return the recipe as a complete params.yaml, each parameter with its comment."""
+        return f"{self.head}\n\n{_with_values(self.name, self.defaults, self.values)}"
+
+    def params(self) -> Params:
+        """Return the typed, checked params; raises UserError where they are wrong."""
+        return parse_params(self.text, Path(f"recipes/{self.name}.yaml"))
+
+    def with_local_source(self, inbox: str) -> "Recipe":
+        """Return the recipe with its images taken from ``data/inbox/INBOX``; nothing of its own source is left."""
+        quoted = inbox if re.fullmatch(r"[\w./-]+", inbox) else "'" + inbox.replace("'", "''") + "'"
+        kept = {place: value for place, value in self.values.items() if place[0] != "source"}
+        return replace(self, values={**kept, ("source", "kind"): "local", ("source", "path"): quoted})
 
 
 def read_all(folder: Path) -> list[Recipe]:
@@ -35,12 +78,17 @@ def read_all(folder: Path) -> list[Recipe]:
         There are none: the command was run elsewhere than in the project's folder.
 
     """
-    recipes = [read(folder, path.stem) for path in sorted(folder.glob("*.yaml"))]
+    recipes = [read(folder, name) for name in names(folder)]
     if not recipes:
         raise UserError(
             f"{folder}: no recipes here; run this from the folder that holds params.yaml and recipes/"
         )
     return recipes
+
+
+def names(folder: Path) -> list[str]:
+    """Return the names of the recipes in ``folder``, sorted."""
+    return sorted(path.stem for path in folder.glob("*.yaml") if path.stem != DEFAULTS)
 
 
 def read(folder: Path, name: str) -> Recipe:
@@ -53,11 +101,13 @@ def read(folder: Path, name: str) -> Recipe:
 
     """
     path = folder / f"{name}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml"))) or f"none in {folder}/"
+    if name not in names(folder):
+        known = ", ".join(names(folder)) or f"none in {folder}/"
         raise UserError(f"no recipe named {name!r}; there are: {known}")
     text = path.read_text(encoding="utf-8")
-    return Recipe(name, text, _header(text))
+    values = {line.place: line.value for line in _lines(text) if line.value}
+    defaults = (folder / f"{DEFAULTS}.yaml").read_text(encoding="utf-8")
+    return Recipe(name, text.split("\n\n", 1)[0], values, defaults)
 
 
 def use(
@@ -68,7 +118,7 @@ def use(
     training_only: bool = False,
     force: bool = False,
 ) -> None:
-    """Write ``recipe`` as ``params``, its images taken from ``data/inbox/INBOX`` where that is given.
+    """Write ``recipe`` as ``params``, all of it, its images taken from ``data/inbox/INBOX`` where that is given.
 
     With ``training_only`` only the sections of :data:`TRAINING` are written; ``params`` keeps the others, and so its
     images and their split.
@@ -83,7 +133,7 @@ def use(
         raise UserError("--training-only keeps the images as they are, --inbox changes them: choose one")
     if not force and _has_uncommitted_edits(params):
         raise UserError(f"{params} has uncommitted edits; commit them, or overwrite them with --force")
-    text = recipe.text if inbox is None else _with_local_source(recipe.text, inbox)
+    text = (recipe if inbox is None else recipe.with_local_source(inbox)).text
     if training_only:
         text = _with_sections(params, text)
     with files.whole(params) as part:
@@ -131,11 +181,7 @@ def _with_sections(params: Path, recipe: str) -> str:
 
 
 def _header(text: str) -> dict[str, str]:
-    lines = [
-        line.removeprefix("#").rstrip()
-        for line in text.split("\n\n", 1)[0].splitlines()
-        if line.startswith("#")
-    ]
+    lines = [line.removeprefix("#").rstrip() for line in text.splitlines() if line.startswith("#")]
     fields: dict[str, str] = {}
     current = None
     for line in lines:
@@ -164,18 +210,46 @@ def _has_uncommitted_edits(path: Path) -> bool:
     return bool(status.returncode or status.stdout.strip())
 
 
-def _with_local_source(text: str, inbox: str) -> str:
-    """Set source.kind and source.path in place, so that the file's comments stay where they are."""
-    content = YAML(typ="safe").load(text)
-    for key, value in {"kind": "local", "path": inbox}.items():
-        if key not in content["source"]:
-            raise UserError(f"the recipe has no source.{key}")
-        quoted = value if re.fullmatch(r"[\w./-]+", value) else "'" + value.replace("'", "''") + "'"
-        text, count = re.subn(
-            rf"(?ms)(^source:.*?^  {key}:) +[^\n#]*?( *#|$)",
-            lambda match, quoted=quoted: f"{match[1]} {quoted}{match[2]}",  # type: ignore[misc]
-            text,
-            count=1,
+class _Line(NamedTuple):
+    """A line of a params file: (section, key), the value as written, and the comment behind it."""
+
+    place: tuple[str, str]
+    value: str
+    comment: str
+    text: str
+
+
+_KEY = re.compile(r"(?P<indent>  )?(?P<key>\w+):(?: +(?P<value>[^#\s].*?))?(?P<comment> +#.*)?")
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    section = ""
+    for line in text.splitlines():
+        found = _KEY.fullmatch(line)
+        if found is None:
+            yield _Line(("", ""), "", "", line)
+            continue
+        if not found["indent"]:
+            section = found["key"]
+        place = (section, found["key"]) if found["indent"] else ("", found["key"])
+        yield _Line(place, found["value"] or "", (found["comment"] or "").lstrip(), line)
+
+
+def _with_values(recipe: str, text: str, values: Values) -> str:
+    """Return the params file ``text`` with ``values`` in place of its own; comments stay in their column."""
+    unknown = set(values) - {line.place for line in _lines(text)}
+    if unknown:
+        names = ", ".join(sorted(".".join(filter(None, place)) for place in unknown))
+        raise UserError(
+            f"recipes/{recipe}.yaml: {names}: unknown; expected parameters of recipes/{DEFAULTS}.yaml"
         )
-        assert count == 1, key
-    return text
+    changed = []
+    for line in _lines(text):
+        if line.place not in values:
+            changed.append(line.text)
+            continue
+        section, key = line.place
+        start = f"{'  ' if section else ''}{key}: {values[line.place]}"
+        column = line.text.index(line.comment) if line.comment else 0
+        changed.append(f"{start.ljust(column - 1)} {line.comment}".rstrip())
+    return "\n".join(changed) + "\n"

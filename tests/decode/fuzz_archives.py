@@ -28,8 +28,8 @@ import numpy as np
 from darkroom import UserError
 from darkroom.decode import archives
 from darkroom.decode.layouts import label_members
-from darkroom.decode.params import LabelsParams
 from darkroom.decode.rejections import Rejected
+from darkroom.params import LabelsParams
 
 MAX_BYTES = 1 << 20
 SECONDS = 10

@@ -7,10 +7,9 @@ import pytest
 from darkroom import UserError
 from darkroom.decode.archives import Member
 from darkroom.decode.layouts import label_members
-from darkroom.decode.params import LabelsParams
 from darkroom.decode.places import whole_file
 from darkroom.decode.rejections import Reason
-from darkroom.params import Params
+from darkroom.params import LabelsParams, read_params
 
 DEFAULTS = {
     "kind": "folder",
@@ -220,7 +219,7 @@ def test_table_that_is_there_twice_is_told(read):
     [
         ({"pattern": "'('"}, ["labels.pattern", "compile"]),
         ({"pattern": "'[a-z]+'"}, ["labels.pattern", "group named label"]),
-        ({"depth": "0"}, ["labels.depth", "greater than or equal to 1"]),
+        ({"depth": "0"}, ["labels.depth", "at least 1"]),
         ({"kind": "csv"}, ["labels", "labels.file"]),
         ({"skip": "[0]"}, ["labels.skip", "in quotes", "'0'"]),
         ({"map": "{cat: 1}"}, ["labels.map", "in quotes", "'1'"]),
@@ -236,7 +235,7 @@ def test_wrong_parameter_is_told(tmp_path, root, changes, words):
         )
     (tmp_path / "params.yaml").write_text(text[:labels] + section)
     with pytest.raises(UserError) as error:
-        Params(tmp_path / "params.yaml").section("labels", LabelsParams)
+        read_params(tmp_path / "params.yaml")
     assert [word for word in ["params.yaml", *words] if word not in str(error.value)] == []
 
 

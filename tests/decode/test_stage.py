@@ -19,10 +19,7 @@ import pytest
 
 from darkroom import UserError, images
 from darkroom.decode import stage, workfolder
-from darkroom.decode.params import DecodeParams, ImageParams, LabelsParams
-from darkroom.params import Params
-
-SECTIONS = {"labels": LabelsParams, "image": ImageParams, "decode": DecodeParams}
+from darkroom.params import read_params
 
 
 @pytest.fixture(autouse=True)
@@ -36,11 +33,10 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(root: Path, out: str = "data/images", **changes: Any) -> dict[str, Any]:
     """Decode data/raw with the project's own params.yaml and some changes to them."""
-    params = Params(root / "params.yaml")
+    params = read_params(root / "params.yaml")
     sections = []
-    for name, model in SECTIONS.items():
-        section = params.section(name, model)
-        known = {key: value for key, value in changes.items() if key in model.model_fields}
+    for section in (params.labels, params.image, params.decode):
+        known = {key: value for key, value in changes.items() if key in type(section).model_fields}
         sections.append(section.model_copy(update=known))
     labels, image, decode = sections
     metrics = stage.decode(labels, image, decode, Path("data/raw"), Path("data/inbox"), Path(out))
@@ -73,7 +69,7 @@ def digest(folder: Path) -> str:
 
 def test_images_keep_their_order_label_and_pixels(root: Path) -> None:
     pack(dict(reversed(many(6).items())))
-    metrics = run(root, size=[12, 10])
+    metrics = run(root, resolution=[12, 10])
     found = images.Images(Path("data/images"))
     assert metrics == {
         "files": 6,
@@ -100,7 +96,7 @@ def test_every_odd_file_is_accounted_for(
     root: Path, real_images: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pack({f"odd/{path.name}": path.read_bytes() for path in (real_images / "odd").iterdir()})
-    metrics = run(root, size=64, color="rgb")
+    metrics = run(root, resolution=64, color="rgb")
     assert (metrics["files"], metrics["used"], metrics["rejected"]) == (42, 31, 11)
     assert metrics["rejected_truncated"] == 3
     rejected = pd.read_csv("data/images/rejected.csv")
@@ -221,12 +217,11 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 from darkroom.decode import stage
-from darkroom.decode.params import DecodeParams, ImageParams, LabelsParams
-from darkroom.params import Params
-params = Params(Path(sys.argv[1]) / "params.yaml")
-image = params.section("image", ImageParams).model_copy(update={"size": 300, "resize": "fit"})
-decode = params.section("decode", DecodeParams).model_copy(update=json.loads(sys.argv[2]))
-labels = params.section("labels", LabelsParams)
+from darkroom.params import read_params
+params = read_params(Path(sys.argv[1]) / "params.yaml")
+image = params.image.model_copy(update={"resolution": 300, "resize": "fit"})
+decode = params.decode.model_copy(update=json.loads(sys.argv[2]))
+labels = params.labels
 print(stage.decode(labels, image, decode, Path("data/raw"), Path("data/inbox"), Path("data/images")))
 """
 

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from darkroom.decode import complaints, stage, thumbnails
-from darkroom.decode.params import DecodeParams, ImageParams, LabelsParams
 from darkroom.decode.rejections import Reason
-from darkroom.params import Params
+from darkroom.params import read_params
 
 
 def photo(height: int = 300, width: int = 400) -> np.ndarray:
@@ -69,12 +68,12 @@ def test_examples_are_the_first_of_each_reason():
 
 def decode(root: Path, folder: Path, **changes: Any) -> dict[str, np.ndarray]:
     """Decode data/raw of ``folder`` with the project's params and some changes; return the thumbnails."""
-    params = Params(root / "params.yaml")
+    params = read_params(root / "params.yaml")
     sections = [
-        params.section(name, model).model_copy(
-            update={key: value for key, value in changes.items() if key in model.model_fields}
+        section.model_copy(
+            update={key: value for key, value in changes.items() if key in type(section).model_fields}
         )
-        for name, model in (("labels", LabelsParams), ("image", ImageParams), ("decode", DecodeParams))
+        for section in (params.labels, params.image, params.decode)
     ]
     out = folder / "data/images"
     stage.decode(*sections, folder / "data/raw", folder / "data/inbox", out)  # type: ignore[arg-type]

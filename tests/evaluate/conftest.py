@@ -95,11 +95,11 @@ def build(folder: Path, root: Path, classes: list[str], images: int = 240, side:
     data = folder / "data/images"
     (data / "unlabelled").mkdir(parents=True)
     write_shard(data / "shard-00000.npz", pixels)
-    write_description(data, pixels.shape[1:], classes, ["shard-00000.npz"], {"size": [side, side]})
+    write_description(data, pixels.shape[1:], classes, ["shard-00000.npz"], {"resolution": [side, side]})
     write_index(data, [classes[kind] for kind in kinds])
     write_shard(data / "unlabelled/shard-00000.npz", pixels[:5])
     write_description(
-        data / "unlabelled", pixels.shape[1:], classes, ["shard-00000.npz"], {"size": [side, side]}
+        data / "unlabelled", pixels.shape[1:], classes, ["shard-00000.npz"], {"resolution": [side, side]}
     )
     write_index(data / "unlabelled", [""] * 5)
     parts = np.array(["train", "train", "validation", "test"])[np.arange(images) // len(classes) % 4]

@@ -183,7 +183,7 @@ def write_data(folder: Path, pixels: np.ndarray, labels: list[str], method: str)
     rows = [[f"{n:03}.png", name, "", 16, 16, 99, "0" * 64, "0" * 16] for n, name in enumerate(labels)]
     files.write_csv(images / "index.csv", INDEX_COLUMNS, rows)
     preparation = {
-        "size": list(shape[:2]), "color": "rgb" if shape[2] == 3 else "grayscale", "resize": "squash",
+        "resolution": list(shape[:2]), "color": "rgb" if shape[2] == 3 else "grayscale", "resize": "squash",
         "interpolation": "auto", "steps": [], "reduced": False, "max_pixels": 1_000_000, "min_side": 2,
     }  # fmt: skip
     write_description(images, shape, sorted(set(labels)), [shard_name(0, "npz")], preparation)

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from darkroom.fetch.http import fetch_http
-from darkroom.fetch.params import SourceParams
 from darkroom.fetch.transfer import Patience
+from darkroom.params import SourceParams
 
 DEFAULTS: dict[str, Any] = {
     "kind": "bundled",

@@ -148,9 +148,9 @@ def test_bytes_do_not_depend_on_folder_locale_time_zone_umask_or_hash_seed(
 def test_tensorflow_kaggle_and_requests_are_not_imported_for_bundled_images(raw: Path, root: Path) -> None:
     code = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import stages.fetch; "
-        "from darkroom.fetch.stage import fetch; from darkroom.params import Params; "
-        "from darkroom.fetch.params import SourceParams; "
-        "fetch(Params(Path(sys.argv[1]) / 'params.yaml').section('source', SourceParams), Path('inbox'), Path('raw')); "
+        "from darkroom.fetch.stage import fetch; from darkroom.params import read_params; "
+        "from darkroom.params import SourceParams; "
+        "fetch(read_params(Path(sys.argv[1]) / 'params.yaml').source, Path('inbox'), Path('raw')); "
         "print([name for name in ('tensorflow', 'keras', 'kaggle', 'requests') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code, str(root)], check=True, capture_output=True, text=True)

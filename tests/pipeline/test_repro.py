@@ -70,7 +70,7 @@ PHOTOS = {
         "dogs-vs-cats/train",
         {
             "labels.kind": "filename",
-            "image.size": 80,
+            "image.resolution": 80,
             "image.color": "grayscale",
             "normalize.method": "minmax",
         },
@@ -78,7 +78,7 @@ PHOTOS = {
     ),
     "flowers, a folder a class, RGB": (
         "flower_photos",
-        {"image.size": 64, "image.color": "rgb", "normalize.method": "standard"},
+        {"image.resolution": 64, "image.color": "rgb", "normalize.method": "standard"},
         5,
     ),
 }
@@ -112,7 +112,7 @@ def test_bundled_drawings_run_through_all_stages_with_their_own_split(repository
     repository.change(
         {
             "source.name": "ox",
-            "image.size": 64,
+            "image.resolution": 64,
             "train.epochs": 2,
             "model.blocks": [[8], [16]],
             "augment.rotation": 25.0,

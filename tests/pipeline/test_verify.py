@@ -9,7 +9,7 @@ pytestmark = pytest.mark.slow
 
 # What a photo recipe can switch on: batch normalization comes with the residual network.
 EVERYTHING = [
-    "image.size=48",
+    "image.resolution=48",
     "normalize.method=standard",
     "model.network=resnet",
     "model.blocks=[[8],[16],[24]]",

@@ -122,7 +122,7 @@ def build(
 def write_images(folder, pixels, classes, names, labels, rejected):
     folder.mkdir(parents=True)
     write_shard(folder / "shard-00000.npz", pixels)
-    preparation = {"size": list(pixels.shape[1:3]), "color": "rgb", "resize": "squash", "interpolation": "auto",
+    preparation = {"resolution": list(pixels.shape[1:3]), "color": "rgb", "resize": "squash", "interpolation": "auto",
                    "steps": [], "reduced": False, "max_pixels": 100000000, "min_side": 1}  # fmt: skip
     write_description(folder, pixels.shape[1:], classes, ["shard-00000.npz"], preparation)
     rows = [

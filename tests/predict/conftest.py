@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 CLASSES = ("across", "down", "slanted, or <b>")
 SMALL: dict[str, dict[str, Any]] = {
     "source": {"kind": "local", "path": "stripes"},
-    "image": {"size": 12},
+    "image": {"resolution": 12},
     "split": {"near_duplicates": None},
     "model": {"blocks": [[4]], "dense": [8]},
     "train": {"epochs": 8, "batch_size": 16},

@@ -123,7 +123,10 @@ DESCRIPTIONS = {
     "a list": ("[]", "does not describe a model: "),
     "no classes": ({"classes": None}, "expected classes, a list"),
     "no preparation": ({"preparation": None}, "preparation: does not say how a picture is prepared"),
-    "a preparation of something else": ({"preparation": {"size": [12, 12]}}, "does not say how a picture is"),
+    "a preparation of something else": (
+        {"preparation": {"resolution": [12, 12]}},
+        "does not say how a picture is",
+    ),
     "a preparation of another size": ({"shape": [9, 9, 1]}, "but preparation makes images of [12, 12, 1]"),
     "a backend nobody knows": ({"backend": "theano"}, "backend: got 'theano', expected one of tensorflow"),
 }

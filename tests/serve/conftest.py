@@ -39,7 +39,7 @@ model.save("model.keras")
 np.save("expected.npy", model.predict(images, verbose=0))
 """
 PREPARATION = {
-    "size": [16, 16], "color": "grayscale", "resize": "squash", "interpolation": "auto", "steps": [],
+    "resolution": [16, 16], "color": "grayscale", "resize": "squash", "interpolation": "auto", "steps": [],
     "reduced": False, "max_pixels": 1_000_000, "min_side": 2,
 }  # fmt: skip
 

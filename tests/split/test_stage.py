@@ -10,7 +10,7 @@ import pytest
 
 from darkroom import UserError
 from darkroom.images import Images
-from darkroom.split.params import NormalizeParams, SplitParams
+from darkroom.params import NormalizeParams, SplitParams
 from darkroom.split.stage import split
 
 Write = Callable[..., Path]

@@ -1,6 +1,6 @@
 """The section `augment` of params.yaml as tests want it: all off but what they name."""
 
-from darkroom.train.params import AugmentParams
+from darkroom.params import AugmentParams
 
 OFF = AugmentParams(
     flip_horizontal=False,

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from darkroom import files
 from darkroom.images import INDEX_COLUMNS, shard_name, write_description, write_shard
-from darkroom.train.params import AugmentParams, ModelParams, TrainParams
+from darkroom.params import AugmentParams, ModelParams, TrainParams
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def write_images(folder: Path, labels: list[str], pixels: Any) -> None:
         pixels.shape[1:],
         sorted(set(labels)),
         [shard_name(0, "npz")],
-        {"size": list(pixels.shape[1:3])},
+        {"resolution": list(pixels.shape[1:3])},
     )
 
 

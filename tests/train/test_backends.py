@@ -10,7 +10,7 @@ import pytest
 TRAIN = """
 import json, sys
 from pathlib import Path
-from darkroom.train.params import AugmentParams, ModelParams, TrainParams
+from darkroom.params import AugmentParams, ModelParams, TrainParams
 from darkroom.train.stage import train
 sections, images, split, out = json.loads(sys.argv[1]), *map(Path, sys.argv[2:])
 model, augment, params = (m.model_validate(sections[n]) for n, m in

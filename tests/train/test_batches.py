@@ -17,9 +17,8 @@ import pytest
 from darkroom import UserError
 from darkroom import images as formats
 from darkroom.images import Images
-from darkroom.params import Params
+from darkroom.params import AugmentParams, TrainParams, read_params
 from darkroom.train.batches import AHEAD, Batch, Batches, training_batches, validation_batches
-from darkroom.train.params import AugmentParams, TrainParams
 
 NUMBER = 50
 ROWS = np.arange(3, 43)
@@ -45,14 +44,14 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
 
 @pytest.fixture
 def augment(root: Path) -> Callable[..., AugmentParams]:
-    section = Params(root / "params.yaml").section("augment", AugmentParams)
+    section = read_params(root / "params.yaml").augment
     off = {"rotation": 0.0, "shift": 0.0, "zoom": [1.0, 1.0]}
     return lambda **changes: AugmentParams.model_validate(section.model_dump() | off | changes)
 
 
 @pytest.fixture
 def train(root: Path) -> Callable[..., TrainParams]:
-    section = Params(root / "params.yaml").section("train", TrainParams)
+    section = read_params(root / "params.yaml").train
     return lambda **changes: TrainParams.model_validate(section.model_dump() | changes)
 
 

@@ -152,7 +152,7 @@ def test_an_unknown_application_names_those_that_exist(sections):
 
 
 def test_an_application_says_which_size_it_needs(sections):
-    with pytest.raises(UserError, match=r"InceptionV3 does not take images of this image\.size"):
+    with pytest.raises(UserError, match=r"InceptionV3 does not take images of this image\.resolution"):
         build(sections, (32, 32, 3), network="application", application="InceptionV3")
 
 

@@ -174,7 +174,7 @@ def test_the_description_says_what_the_model_is(sections, data, tmp_path):
     assert description["classes"] == ["c0", "c1", "c2"]
     assert description["shape"] == [16, 16, 1]
     assert description["head"] == "softmax"
-    assert description["preparation"] == {"size": [16, 16]}
+    assert description["preparation"] == {"resolution": [16, 16]}
     assert sum(layer["parameters"] for layer in description["layers"]) == description["parameters"]
     assert description["versions"]["keras"] == keras.__version__
     augmented = np.load(tmp_path / "models" / "augmented.npz")

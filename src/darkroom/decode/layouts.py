@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from darkroom.decode.archives import Member, Refused
 from darkroom.decode.manifests import Manifest
-from darkroom.decode.params import LabelsParams
 from darkroom.decode.rejections import Reason
 from darkroom.decode.splits import split_named
+from darkroom.params import LabelsParams
 
 _ARCHIVE = re.compile(r"\.(zip|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))$", re.IGNORECASE)
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from darkroom import UserError
 from darkroom.decode import archives
 from darkroom.decode.archives import Member
-from darkroom.decode.params import LabelsParams
 from darkroom.decode.rejections import Rejected
 from darkroom.decode.splits import ALLOWED, split_named
+from darkroom.params import LabelsParams
 
 _AMBIGUOUS = -1
 _SHOWN = 3  # rows named in a note

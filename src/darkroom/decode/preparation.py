@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from darkroom.decode import hashes, pixels, resizing, steps
-from darkroom.decode.params import DecodeParams, ImageParams
 from darkroom.images import Pixels
+from darkroom.params import DecodeParams, ImageParams
 
 
 class Prepared(NamedTuple):
@@ -28,7 +28,7 @@ class Prepared(NamedTuple):
 class Preparation:
     """What is done to every picture, as it stands in ``images.json`` under ``preparation``."""
 
-    size: tuple[int, int]
+    resolution: tuple[int, int]
     color: pixels.Color
     resize: str
     interpolation: str
@@ -40,9 +40,8 @@ class Preparation:
     @classmethod
     def of(cls, image: ImageParams, decode: DecodeParams) -> Self:
         """Return what the two sections of params.yaml ask for."""
-        height, width = image.size if isinstance(image.size, list) else (image.size, image.size)
         return cls(
-            size=(height, width),
+            resolution=image.height_and_width,
             color=image.color,
             resize=image.resize,
             interpolation=image.interpolation,
@@ -55,16 +54,20 @@ class Preparation:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
         """Return the preparation that :meth:`to_json` wrote."""
-        return cls(**{**content, "size": tuple(content["size"]), "steps": tuple(content["steps"])})
+        # Models of version 0.1 say `size`.
+        content = {"resolution" if key == "size" else key: value for key, value in content.items()}
+        return cls(
+            **{**content, "resolution": tuple(content["resolution"]), "steps": tuple(content["steps"])}
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the preparation as JSON holds it."""
-        return {**asdict(self), "size": list(self.size), "steps": list(self.steps)}
+        return {**asdict(self), "resolution": list(self.resolution), "steps": list(self.steps)}
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Return the shape (height, width, channels) of every image."""
-        return (*self.size, 1 if self.color == "grayscale" else 3)
+        return (*self.resolution, 1 if self.color == "grayscale" else 3)
 
     def prepare(self, data: bytes) -> Prepared:
         """Turn the bytes of a file into an image.
@@ -76,15 +79,17 @@ class Preparation:
         """
         # Steps such as blur and canny see single pixels: they get all of them.
         shrink_to = (
-            self.size if self.reduced and not self.steps and self.interpolation in ("auto", "area") else None
+            self.resolution
+            if self.reduced and not self.steps and self.interpolation in ("auto", "area")
+            else None
         )
         limits = pixels.Limits(self.max_pixels, self.min_side)
         picture = pixels.decode(data, self.color, limits, shrink_to)
         image = resizing.resize(
-            steps.apply(picture.pixels, self.steps), self.size, self.resize, self.interpolation
+            steps.apply(picture.pixels, self.steps), self.resolution, self.resize, self.interpolation
         )
         # The squashed image holds all that a thumbnail needs, and is tens of times smaller than the picture.
-        enough = self.resize == "squash" and not self.steps and min(self.size) >= hashes.SIDE
+        enough = self.resize == "squash" and not self.steps and min(self.resolution) >= hashes.SIDE
         thumbnail = _thumbnail(image if enough else picture.pixels)
         return Prepared(image.reshape(self.shape), picture.width, picture.height, thumbnail)
 

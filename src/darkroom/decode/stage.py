@@ -7,9 +7,9 @@ from typing import Any
 
 from darkroom import UserError, files
 from darkroom.decode import archives, duplicates, layouts, output, shards, spread, thumbnails, workfolder
-from darkroom.decode.params import DecodeParams, ImageParams, LabelsParams
 from darkroom.decode.preparation import Preparation
 from darkroom.decode.rejections import Reason
+from darkroom.params import DecodeParams, ImageParams, LabelsParams
 
 Rejection = tuple[str, Reason, str]
 

@@ -12,11 +12,11 @@ from darkroom.evaluate import calibration, curves, scores
 from darkroom.evaluate.classifier import Classifier, Probabilities
 from darkroom.evaluate.groups import by_group
 from darkroom.evaluate.occlusion import occlusion_map
-from darkroom.evaluate.params import EvaluateParams
 from darkroom.evaluate.predictions import Rows, predict, write_predictions
 from darkroom.evaluate.scores import Classes
 from darkroom.evaluate.threshold import best_threshold
 from darkroom.images import Images
+from darkroom.params import EvaluateParams
 
 
 def evaluate(

@@ -6,7 +6,7 @@ from typing import Any
 
 from darkroom import UserError, files
 from darkroom.fetch import packing, partial
-from darkroom.fetch.params import SourceParams
+from darkroom.params import SourceParams
 
 
 def fetch(source: SourceParams, inbox: Path, raw: Path) -> dict[str, object]:

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from darkroom import files
+from darkroom.params import PlotParams
 from darkroom.plot import style
 from darkroom.plot.charts import charts
 from darkroom.plot.markup import Html
-from darkroom.plot.params import PlotParams
 from darkroom.plot.pictures import pictures
 from darkroom.plot.report import report
 from darkroom.plot.results import read_results

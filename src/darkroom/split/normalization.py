@@ -86,7 +86,7 @@ def zca(images: Images, rows: npt.NDArray[np.int64]) -> Statistics:
         height, width, channels = images.shape
         raise UserError(
             f"params.yaml: normalize.method: got 'zca' with images of {height} x {width} x {channels} = {size}"
-            f" values; allowed are at most {ZCA_LARGEST}, as the matrix has the square of that; make image.size"
+            f" values; allowed are at most {ZCA_LARGEST}, as the matrix has the square of that; make image.resolution"
             f" smaller or use 'standard'"
         )
     total = np.zeros(size)

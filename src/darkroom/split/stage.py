@@ -9,9 +9,9 @@ import pandas as pd
 
 from darkroom import UserError, files
 from darkroom.images import Images
+from darkroom.params import NormalizeParams, SplitParams
 from darkroom.split import assignment, balance, groups, normalization, ready_made
 from darkroom.split.assignment import PARTS, TEST, TRAIN
-from darkroom.split.params import NormalizeParams, SplitParams
 
 Rows = npt.NDArray[np.int64]
 

@@ -9,8 +9,8 @@ import numpy as np
 from keras import layers
 
 from darkroom import UserError
+from darkroom.params import ModelParams
 from darkroom.train.normalization import Statistics, normalize
-from darkroom.train.params import ModelParams
 
 _CAFFE = ("VGG16", "VGG19", "ResNet50", "ResNet101", "ResNet152")
 _BGR_MEAN = np.array(
@@ -109,7 +109,8 @@ def _build(builder: Any, model: ModelParams, raw: bool = False, **options: Any) 
         return builder(include_top=False, weights=None, **options)
     except ValueError as error:
         raise UserError(
-            f"params.yaml: model.application: {model.application} does not take images of this image.size: {error}"
+            f"params.yaml: model.application: {model.application} does not take images of this image.resolution: "
+            f"{error}"
         ) from None
 
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from darkroom import UserError
 from darkroom.images import Images, Pixels
+from darkroom.params import AugmentParams
 from darkroom.train import draws, geometry, photometry
-from darkroom.train.params import AugmentParams
 
 
 def augment(pixels: Pixels, keys: draws.Keys, seed: int, turn: int, params: AugmentParams) -> Pixels:

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from joblib import cpu_count
 
 from darkroom.images import Images, Pixels
+from darkroom.params import AugmentParams, TrainParams
 from darkroom.train import augmentation, draws, mixing
-from darkroom.train.params import AugmentParams, TrainParams
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]

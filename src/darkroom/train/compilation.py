@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from darkroom import UserError, backends
-from darkroom.train.params import TrainParams
+from darkroom.params import TrainParams
 
 
 def start(train: TrainParams) -> None:

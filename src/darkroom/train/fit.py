@@ -7,10 +7,10 @@ from typing import Any
 import keras
 
 from darkroom.images import Images
+from darkroom.params import AugmentParams, TrainParams
 from darkroom.train import applications, compilation, optimizers
 from darkroom.train.batches import training_batches, validation_batches
 from darkroom.train.checkpoint import State
-from darkroom.train.params import AugmentParams, TrainParams
 from darkroom.train.progress import progress
 from darkroom.train.targets import Floats, Head
 from darkroom.train.watch import Averages, Seeds, Watch, patience_over

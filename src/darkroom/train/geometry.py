@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from darkroom.images import Pixels
+from darkroom.params import AugmentParams
 from darkroom.train import draws
-from darkroom.train.params import AugmentParams
 
 Floats = npt.NDArray[np.float64]
 

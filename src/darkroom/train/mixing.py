@@ -6,8 +6,8 @@ import numpy.typing as npt
 from scipy.special import betaincinv
 
 from darkroom.images import Pixels
+from darkroom.params import AugmentParams
 from darkroom.train import draws
-from darkroom.train.params import AugmentParams
 
 Floats = npt.NDArray[np.float32]
 Shares = npt.NDArray[np.float64]

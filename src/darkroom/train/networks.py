@@ -9,9 +9,9 @@ import keras
 from keras import layers
 
 from darkroom import UserError
+from darkroom.params import ModelParams
 from darkroom.train import applications, residual
 from darkroom.train.normalization import Statistics, normalize
-from darkroom.train.params import ModelParams
 from darkroom.train.targets import Head
 
 
@@ -175,6 +175,6 @@ def _check_depth(size: tuple[int, int], model: ModelParams, paddings: list[Any])
             raise UserError(
                 f"params.yaml: model.blocks: too deep for images of {size[0]}x{size[1]} pixels: block {number} of "
                 f"{len(model.blocks)} gets maps of {before} and has nothing left to pool; "
-                "expected fewer blocks, `padding: same` or a larger image.size"
+                "expected fewer blocks, `padding: same` or a larger image.resolution"
             )
         sides = [(side - 2) // model.pool_stride + 1 for side in sides]

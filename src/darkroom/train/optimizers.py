@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from darkroom.train.params import TrainParams
+from darkroom.params import TrainParams
 from darkroom.train.schedules import Schedule
 
 

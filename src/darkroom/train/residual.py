@@ -42,7 +42,7 @@ def stages(
         after = f" after a stem of stride {stride}" if stride > 1 else ""
         raise UserError(
             f"params.yaml: model.blocks: {len(widths)} stages{after} halve the image {len(widths)} times, too often "
-            f"for {height}x{width} pixels; expected fewer stages or a larger image.size"
+            f"for {height}x{width} pixels; expected fewer stages or a larger image.resolution"
         )
     x = _conv_norm(x, widths[0][0], 2 * stride + 1, stride, "stem", initializer)
     x = layers.ReLU(name="stem_relu")(x)

@@ -12,13 +12,13 @@ import pandas as pd
 
 from darkroom import UserError, backends, files
 from darkroom.images import Images
+from darkroom.params import AugmentParams, ModelParams, TrainParams
 from darkroom.train import checkpoint, compilation, targets
-from darkroom.train.params import AugmentParams, ModelParams, TrainParams
 
 HISTORY = ("epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate")
 """Columns of ``plots/history.csv``; those of validation are empty where no image is held out."""
 
-SHARED = ("__init__.py", "backends.py", "files.py", "images.py", "params.py")
+SHARED = ("__init__.py", "backends.py", "files.py", "images.py", "params")
 """Of the files beside the rooms, those that dvc.yaml names for train: a new command is no reason to start afresh."""
 
 
@@ -233,7 +233,7 @@ def _kept(settings: dict[str, Any], images: Path, split: Path, weights: str | No
         yield checkpoint.State(), lambda state: None
         return
     room = Path(__file__).parent
-    contents = [*sorted(room.glob("*.py")), *(room.parent / name for name in SHARED)]
+    contents = files.python_files(room, *(room.parent / name for name in SHARED))
     contents += [*_contents(images), *_contents(split)]
     if weights is not None and Path(weights).is_file():
         contents.append(Path(weights))

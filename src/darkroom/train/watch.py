@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from darkroom.params import TrainParams
 from darkroom.train.checkpoint import Arrays, State
-from darkroom.train.params import TrainParams
 
 
 class Seeds(keras.callbacks.Callback):

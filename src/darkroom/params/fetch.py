@@ -1,12 +1,20 @@
 """The `source` section of params.yaml: where the images come from."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from darkroom.params import Section
+from darkroom.params.section import Section
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
+
+def _hexadecimal(digest: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
+        raise ValueError("64 hexadecimal digits")
+    return digest
+
+
+Sha256 = Annotated[str, AfterValidator(_hexadecimal)]
 
 
 class SourceParams(Section):

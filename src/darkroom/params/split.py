@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from darkroom.params import Section
+from darkroom.params.section import Section
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from darkroom.params import Section
+from darkroom.params.section import Section
 
 Width = Annotated[int, Field(ge=1, le=65536)]
 Part = Annotated[float, Field(ge=0, le=1)]

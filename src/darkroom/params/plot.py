@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from darkroom.params import Section
+from darkroom.params.section import Section
 
 
 class PlotParams(Section):

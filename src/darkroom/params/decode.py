@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from darkroom.params import Section
+from darkroom.params.section import Section
 
 
 def _text(value: Any) -> Any:
@@ -54,11 +54,17 @@ class LabelsParams(Section):
 class ImageParams(Section):
     """What every picture is turned into; see docs/decoding.md."""
 
-    size: Side | Annotated[list[Side], Field(min_length=2, max_length=2)]
+    resolution: Side | Annotated[list[Side], Field(min_length=2, max_length=2)]
     color: Literal["grayscale", "rgb"]
     resize: Literal["squash", "fit", "crop"]
     interpolation: Literal["auto", "area", "linear", "cubic", "nearest"]
     steps: list[Literal["equalize", "clahe", "otsu", "blur", "median", "canny", "invert", "trim"]]
+
+    @property
+    def height_and_width(self) -> tuple[int, int]:
+        """The resolution as (height, width), pixels."""
+        height, width = self.resolution if isinstance(self.resolution, list) else [self.resolution] * 2
+        return height, width
 
 
 class DecodeParams(Section):
