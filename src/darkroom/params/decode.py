@@ -20,6 +20,10 @@ Name = Annotated[str, Field(min_length=1)]
 Side = Annotated[int, Field(ge=1, le=4096)]
 
 
+# https://github.com/treeverse/dvc/issues/10296
+_UNHEARD = {"size", "nfiles"}
+
+
 class LabelsParams(Section):
     """How a file's label is read; see docs/labels.md for an example of each kind."""
 
@@ -43,6 +47,16 @@ class LabelsParams(Section):
         if "label" not in groups:
             raise ValueError(r"a regular expression with a group named label, as '^(?P<label>[^.\d]+)[.\d]'")
         return pattern
+
+    @field_validator("map")
+    @classmethod
+    def _has_keys_that_dvc_hears(cls, map: dict[str, str]) -> dict[str, str]:
+        for label in _UNHEARD & set(map):
+            raise ValueError(
+                f"other keys than {label!r}: DVC's run cache leaves keys of this name out of what it compares, so that a "
+                "change of it would bring back old images; rename that folder or label in the source"
+            )
+        return map
 
     @model_validator(mode="after")
     def _csv_names_its_file(self) -> Self:
