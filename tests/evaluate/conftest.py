@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from darkroom.images import INDEX_COLUMNS, write_description, write_shard
+from tests.parameters import preparation_of, write_params
 
 TRAINING = """
 import os, sys, json
@@ -94,13 +95,13 @@ def build(folder: Path, root: Path, classes: list[str], images: int = 240, side:
     pixels = np.stack([stripes(kind, generator, side) for kind in kinds])
     data = folder / "data/images"
     (data / "unlabelled").mkdir(parents=True)
+    write_params(folder / "params.yaml", {"image.resolution": side, "evaluate.batch_size": 16})
+    preparation = preparation_of(folder / "params.yaml")
     write_shard(data / "shard-00000.npz", pixels)
-    write_description(data, pixels.shape[1:], classes, ["shard-00000.npz"], {"resolution": [side, side]})
+    write_description(data, pixels.shape[1:], classes, ["shard-00000.npz"], preparation)
     write_index(data, [classes[kind] for kind in kinds])
     write_shard(data / "unlabelled/shard-00000.npz", pixels[:5])
-    write_description(
-        data / "unlabelled", pixels.shape[1:], classes, ["shard-00000.npz"], {"resolution": [side, side]}
-    )
+    write_description(data / "unlabelled", pixels.shape[1:], classes, ["shard-00000.npz"], preparation)
     write_index(data / "unlabelled", [""] * 5)
     parts = np.array(["train", "train", "validation", "test"])[np.arange(images) // len(classes) % 4]
     workspace = Workspace(folder, root, classes)
@@ -122,7 +123,6 @@ def build(folder: Path, root: Path, classes: list[str], images: int = 240, side:
         "params": {"train": {"device": "auto"}},
     }
     (models / "model.json").write_text(json.dumps(description))
-    (folder / "params.yaml").write_text("evaluate: {batch_size: 16, calibration_bins: 10, attention: 6}\n")
     return workspace
 
 

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score, log_loss, roc_auc_score
 
+from tests.parameters import write_params
+
 
 @pytest.fixture
 def changed(two_classes, tmp_path):
@@ -154,9 +156,8 @@ def test_a_missing_model_is_one_message(changed):
 
 
 def test_without_a_mistake_there_is_no_map(changed):
-    (changed.folder / "params.yaml").write_text(
-        "evaluate: {batch_size: 16, calibration_bins: 10, attention: 0}\n"
-    )
+    params = changed.folder / "params.yaml"
+    write_params(params, {"evaluate.attention": 0}, params)
     assert changed.evaluate().returncode == 0
     with np.load(changed.folder / "data/predictions/attention.npz") as attention:
         assert attention["maps"].shape == (0, 12, 12)

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from tests.parameters import write_params
+
 
 class Repository:
     """A temporary clone of the project, with the commands that a user types in it."""
@@ -58,17 +60,8 @@ class Repository:
         return content
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Set params by dotted name, as an editor would: the file's comments stay."""
-        yaml = YAML()
-        content = yaml.load(self.path("params.yaml").read_text())
-        for name, value in changes.items():
-            *sections, leaf = name.split(".")
-            node = content
-            for section in sections:
-                node = node[section]
-            node[leaf] = value
-        with self.path("params.yaml").open("w") as file:
-            yaml.dump(content, file)
+        """Set params by dotted name."""
+        write_params(self.path("params.yaml"), changes, self.path("params.yaml"))
 
     def metrics(self, stage: str) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(self.path(f"metrics/{stage}.json").read_text())

@@ -4,8 +4,12 @@ import pytest
 
 CASES = {
     "unknown parameter": ("train", {"train.epoch": 3}, ["params.yaml", "train.epoch", "unknown"]),
-    "wrong type": ("train", {"train.epochs": "many"}, ["params.yaml", "train.epochs", "'many'", "integer"]),
-    "out of range": ("train", {"train.epochs": 0}, ["params.yaml", "train.epochs", "0", "greater than"]),
+    "wrong type": (
+        "train",
+        {"train.epochs": "many"},
+        ["params.yaml", "train.epochs", "'many'", "whole number"],
+    ),
+    "out of range": ("train", {"train.epochs": 0}, ["params.yaml", "train.epochs", "0", "at least 1"]),
     "unknown choice": (
         "decode",
         {"image.color": "sepia"},

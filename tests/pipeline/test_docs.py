@@ -1,11 +1,8 @@
 """Every command of README and docs is run as it is written, in order, in a fresh clone, on images of one's own."""
 
 import re
-import shutil
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,13 +14,31 @@ import requests
 from ruamel.yaml import YAML
 
 from tests.pipeline.conftest import Repository
-from tests.pipeline.test_experiments import SMALL, finish
+from tests.pipeline.test_experiments import finish
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
-TOOLS = ("curl", "darkroom", "dvc", "find", "for", "git", "make", "md5sum", "pip", "python", "rm", "source", "uv")
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+]
+TOOLS = (
+    "curl",
+    "darkroom",
+    "dvc",
+    "find",
+    "for",
+    "git",
+    "make",
+    "md5sum",
+    "pip",
+    "python",
+    "rm",
+    "source",
+    "uv",
+)
 
 ELSEWHERE = {
     "make test": "this very run",
@@ -42,7 +57,9 @@ MEASURED = re.compile(r"make (bench|results)|python benchmarks/(\w+)\.py.*")
 def commands(page: str) -> Iterator[str]:
     """Yield the commands of a page in the order of its text: of console blocks, and those named in a sentence."""
     text = (ROOT / page).read_text()
-    for block, span in re.findall(r"```console\n(.*?)```|```.*?```|`([^`\n]+(?:\n[^`\n]+)?)`", text, re.DOTALL):
+    for block, span in re.findall(
+        r"```console\n(.*?)```|```.*?```|`([^`\n]+(?:\n[^`\n]+)?)`", text, re.DOTALL
+    ):
         lines = block.splitlines() if block else [" ".join(span.split())]
         if any(line.startswith("$ ") for line in lines):  # what it prints stands below each command
             lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
@@ -101,7 +118,11 @@ class Reader:
     def serve(self, command: str) -> None:
         """Start the page, ask it, and end it as its documentation says."""
         started = subprocess.Popen(
-            command.split(), cwd=self.repository.folder, env=self.repository.env, stdout=subprocess.PIPE, text=True
+            command.split(),
+            cwd=self.repository.folder,
+            env=self.repository.env,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         try:
             assert started.stdout is not None

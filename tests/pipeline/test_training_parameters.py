@@ -1,14 +1,8 @@
 """Every parameter of training, evaluating and plotting acts: `dvc repro` with a warm run cache gives another output."""
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
-
-from tests.pipeline.conftest import Repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -34,7 +28,12 @@ BASE = {
 RESNET = {"model.network": "resnet", "model.blocks": [[4], [8]], "model.dense": []}
 APPLICATION = {"model.network": "application", "image.resolution": 32}
 FROZEN = APPLICATION | {"model.weights": "own.weights.h5", "model.freeze": True}
-PLATEAU = {"train.schedule": "plateau", "train.plateau_patience": 1, "train.learning_rate": 1.0, "train.epochs": 4}
+PLATEAU = {
+    "train.schedule": "plateau",
+    "train.plateau_patience": 1,
+    "train.learning_rate": 1.0,
+    "train.epochs": 4,
+}
 
 ACTS: dict[str, tuple[Any, dict[str, Any]]] = {
     "seed": (1, {}),

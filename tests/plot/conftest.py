@@ -16,6 +16,7 @@ from darkroom.decode import thumbnails
 from darkroom.evaluate import calibration, curves, scores
 from darkroom.images import INDEX_COLUMNS, write_description, write_shard
 from tests.browser import browser  # noqa: F401  (a fixture)
+from tests.parameters import preparation_of, write_params
 
 DIGITS = [str(digit) for digit in range(10)]
 
@@ -73,6 +74,14 @@ def build(
     names = [f"{kind:03d}/{number:05d}.png" for number, kind in enumerate(kinds)]
     labels = np.array(classes, dtype=object)[kinds]
     parts = generator.choice(["train", "validation", "test"], size=len(kinds), p=[0.7, 0.1, 0.2])
+    asked = {
+        "image.resolution": list(shape[:2]),
+        "image.color": "rgb",
+        "plot.samples": samples,
+        "plot.dpi": 100,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    write_params(folder / "params.yaml", asked)
     write_images(folder / "data/images", pixels, classes, names, labels, rejected)
     if pictured:
         thumbnails.write(
@@ -115,15 +124,13 @@ def build(
     history["learning_rate"] = 0.001 * 0.9**epochs
     rows = zip(epochs.tolist(), *(column.tolist() for column in history.values()), strict=True)
     write_rows(folder / "plots/history.csv", ["epoch", *history], rows)
-    (folder / "params.yaml").write_text(f"plot: {{samples: {samples}, dpi: 100}}\n")
     return Inputs(folder, root)
 
 
 def write_images(folder, pixels, classes, names, labels, rejected):
     folder.mkdir(parents=True)
     write_shard(folder / "shard-00000.npz", pixels)
-    preparation = {"resolution": list(pixels.shape[1:3]), "color": "rgb", "resize": "squash", "interpolation": "auto",
-                   "steps": [], "reduced": False, "max_pixels": 100000000, "min_side": 1}  # fmt: skip
+    preparation = preparation_of(folder.parents[1] / "params.yaml")
     write_description(folder, pixels.shape[1:], classes, ["shard-00000.npz"], preparation)
     rows = [
         [name, label, "", 320 + number % 7, 240, 999, f"{number * 7919 % 1000:064x}", "0" * 16]

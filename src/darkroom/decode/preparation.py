@@ -55,7 +55,7 @@ class Preparation:
     def from_json(cls, content: dict[str, Any]) -> Self:
         """Return the preparation that :meth:`to_json` wrote."""
         # Models of version 0.1 say `size`.
-        content = {"resolution" if key == "size" else key: value for key, value in content.items()}
+        content = {"resolution" if key == "size" else key: value for key, value in dict(content).items()}
         return cls(
             **{**content, "resolution": tuple(content["resolution"]), "steps": tuple(content["steps"])}
         )
