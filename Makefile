@@ -1,6 +1,8 @@
 # Darkroom's only entry: every target sets up what it needs and does only what is left to do.
 
-PYTHON ?= python3
+# The interpreter of the environment: the first of these that TensorFlow has wheels for, or what PYTHON names.
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell $(name) -c "$(FITS)" 2>/dev/null && echo $(name))))
 VENV := .venv
 # Everything below runs the environment's own tools, whatever is active in the caller's shell.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -14,12 +16,15 @@ PYTEST := python -m pytest --numprocesses 2 --dist loadfile
 .PHONY: help repro test test-slow verify check format lock bench results clean
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## */\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 # --compile-bytecode must come with the first install: without .pyc files TensorFlow takes twice as long to import.
 # The second install adds the project itself; the lock already holds what that needs, so nothing more is fetched.
 $(READY): requirements.txt pyproject.toml
-	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(VENV)/bin/python || "$(PYTHON)" -c "$(FITS)" 2>/dev/null || { \
+		echo "Darkroom needs Python 3.11, 3.12 or 3.13, and $(or $(PYTHON),python3) is" \
+		"$$($(or $(PYTHON),python3) --version 2>&1); name another: make repro PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(VENV)/bin/python || "$(PYTHON)" -m venv $(VENV)
 	@test -x $(VENV)/bin/uv || $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	uv pip install --quiet --compile-bytecode --require-hashes --requirements requirements.txt
 	uv pip install --quiet --compile-bytecode --no-deps --no-build-isolation --editable .
@@ -51,9 +56,20 @@ format: $(READY)  ## let ruff rewrite what it can
 	ruff format .
 	ruff check --fix .
 
-lock: $(READY)  ## pin pyproject.toml's dependencies, with hashes, into requirements.txt
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet --output-file requirements.txt
+# Nothing that the extras need may differ from what requirements.txt pins, so that they can be added to an environment.
+LOCKED := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock" --quiet
+EXTRAS := torch jax dask ray
+lock: $(READY)  ## pin pyproject.toml's dependencies, with hashes, into requirements.txt and requirements-extras.txt
+	$(LOCKED) pyproject.toml --extra dev --output-file requirements.txt
+	python -c 'import tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
+		print(*(line for name in "$(EXTRAS)".split() for line in extras[name]), sep="\n")' \
+		| $(LOCKED) - --constraint requirements.txt --output-file requirements-extras.txt
+
+# What the lock of the extras pins goes with what requirements.txt has: the second is a constraint of the first.
+extra-%: $(READY)  ## install an optional extra: extra-torch, extra-jax, extra-dask, extra-ray
+	uv pip install --quiet --compile-bytecode --constraint requirements.txt --constraint requirements-extras.txt \
+		--no-build-isolation --editable '.[$*]'
 
 bench: $(READY)  ## run the benchmarks behind the performance claims (on an otherwise idle machine)
 	for file in $(filter-out benchmarks/results.py,$(wildcard benchmarks/*.py)); do python $$file || exit 1; done

@@ -1,6 +1,11 @@
 """Darkroom: a set of labelled images in, a trained, measured and reproducible classifier out."""
 
 
+def how_to_install(extra: str) -> str:
+    """Return the command that installs an optional extra of pyproject.toml, in the versions that the lock pins."""
+    return f"`make extra-{extra}`"
+
+
 class UserError(Exception):
     """A mistake the user can mend: a parameter, a file, a server's refusal.
 

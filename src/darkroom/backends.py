@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from darkroom import UserError
+from darkroom import UserError, how_to_install
 
 NAMES = ("tensorflow", "torch", "jax")
 
@@ -36,8 +36,7 @@ def start(backend: str, device: str, threads: int, deterministic: bool, asked_by
     """
     if importlib.util.find_spec(backend) is None:
         raise UserError(
-            f"{asked_by}: {backend} is not installed; `pip install 'darkroom[{backend}]'`, "
-            "or train on another backend"
+            f"{asked_by}: {backend} is not installed; {how_to_install(backend)}, or train on another backend"
         )
     _forget([*_OF_RESULTS, *(_OF_BITS if deterministic else [])])
     os.environ["KERAS_BACKEND"] = backend

@@ -12,11 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
 
 from darkroom import files
 from darkroom.images import INDEX_COLUMNS, Images, shard_name, write_description, write_shard
 from darkroom.split import normalization
+from tests.parameters import preparation_of, write_params
 
 SUFFIXES = {"onnx": ".onnx", "tflite": ".tflite", "savedmodel": ".savedmodel"}
 
@@ -157,11 +157,22 @@ def make(folder: Path, root: Path, kind: str, **train: Any) -> Project:
     """Write data, run the stage train for two epochs, and note what Keras says of the test images."""
     source, classes, method, model = KINDS[kind]
     pixels, labels = source(classes)
+    height, width, channels = pixels.shape[1:]
+    asked = {
+        "image.resolution": [height, width],
+        "image.color": "rgb" if channels == 3 else "grayscale",
+        "decode.min_side": 2,
+        "model.blocks": [[8], [16]],
+        "model.dense": [32],
+        "train.epochs": 2,
+        "train.learning_rate": 0.01,
+        "train.schedule": "constant",
+    }
+    own = {f"model.{key}": value for key, value in model.items()}
+    write_params(
+        folder / "params.yaml", asked | own | {f"train.{key}": value for key, value in train.items()}
+    )
     write_data(folder, pixels, labels, method)
-    params = YAML(typ="safe").load((root / "params.yaml").read_text())
-    params["model"] |= {"blocks": [[8], [16]], "dense": [32]} | model
-    params["train"] |= {"epochs": 2, "learning_rate": 0.01, "schedule": "constant"} | train
-    YAML().dump(params, folder / "params.yaml")
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "stages.train"],
         cwd=folder,
@@ -171,7 +182,7 @@ def make(folder: Path, root: Path, kind: str, **train: Any) -> Project:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    python(REFERENCE, cwd=folder, backend=params["train"]["backend"])
+    python(REFERENCE, cwd=folder, backend=train.get("backend", "tensorflow"))
     return Project(folder)
 
 
@@ -182,10 +193,7 @@ def write_data(folder: Path, pixels: np.ndarray, labels: list[str], method: str)
     write_shard(images / shard_name(0, "npz"), pixels)
     rows = [[f"{n:03}.png", name, "", 16, 16, 99, "0" * 64, "0" * 16] for n, name in enumerate(labels)]
     files.write_csv(images / "index.csv", INDEX_COLUMNS, rows)
-    preparation = {
-        "resolution": list(shape[:2]), "color": "rgb" if shape[2] == 3 else "grayscale", "resize": "squash",
-        "interpolation": "auto", "steps": [], "reduced": False, "max_pixels": 1_000_000, "min_side": 2,
-    }  # fmt: skip
+    preparation = preparation_of(folder / "params.yaml")
     write_description(images, shape, sorted(set(labels)), [shard_name(0, "npz")], preparation)
     parts = np.array(["train", "train", "validation", "test"])[np.arange(count) * 7 // 3 % 4]
     files.write_csv(

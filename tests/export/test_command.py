@@ -60,7 +60,7 @@ def test_a_missing_package_is_named_with_what_installs_it(
 ) -> None:
     shim = tmp_path_factory.mktemp("shim")
     (shim / "sitecustomize.py").write_text(f"import sys\nsys.modules[{hidden!r}] = None\n")
-    expected = f"--to onnx: {hidden} is not installed; `pip install 'darkroom[onnx]'`"
+    expected = f"--to onnx: {hidden} is not installed; `make extra-onnx`"
     path = os.pathsep.join([str(shim), *filter(None, [os.environ.get("PYTHONPATH")])])
     assert refused(sketch, "--to", "onnx", PYTHONPATH=path) == expected
 

@@ -6,23 +6,26 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
+
+from tests.parameters import write_params
 
 CLASSES = ("across", "down", "slanted, or <b>")
-SMALL: dict[str, dict[str, Any]] = {
-    "source": {"kind": "local", "path": "stripes"},
-    "image": {"resolution": 12},
-    "split": {"near_duplicates": None},
-    "model": {"blocks": [[4]], "dense": [8]},
-    "train": {"epochs": 8, "batch_size": 16},
-    "evaluate": {"attention": 0},
+SMALL = {
+    "source.kind": "local",
+    "source.path": "stripes",
+    "image.resolution": 12,
+    "split.near_duplicates": None,
+    "model.blocks": [[4]],
+    "model.dense": [8],
+    "train.epochs": 8,
+    "train.batch_size": 16,
+    "evaluate.attention": 0,
 }
 
 # One process that loads TensorFlow once and runs each command as the installed `darkroom` would: on its own
@@ -123,14 +126,6 @@ def stripes(kind: int, generator: np.random.Generator, side: int = 40) -> bytes:
     return bytes(cv2.imencode(".png", noisy.clip(0, 255).astype(np.uint8))[1])
 
 
-def write_params(root: Path, path: Path, changes: Mapping[str, Mapping[str, Any]]) -> None:
-    content = YAML(typ="safe").load((root / "params.yaml").read_text())
-    for section, values in changes.items():
-        content[section] |= values
-    with path.open("w") as file:
-        YAML().dump(content, file)
-
-
 def run_stages(root: Path, folder: Path) -> None:
     """Run all stages but plot."""
     program = (
@@ -153,7 +148,7 @@ def workspace(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = folder / "data/inbox/stripes" / CLASSES[kind] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(stripes(kind, generator))
-    write_params(root, folder / "params.yaml", SMALL)
+    write_params(folder / "params.yaml", SMALL)
     run_stages(root, folder)
     return folder
 

@@ -147,7 +147,7 @@ def test_without_the_backend_of_training_the_message_names_another(darkroom, cop
     about = copy / "model.json"
     about.write_text(json.dumps(json.loads(about.read_text()) | {"backend": "jax"}))
     message = refused(darkroom, copy, pictures)
-    assert "pip install 'darkroom[jax]'" in message
+    assert "make extra-jax" in message
     assert "--backend tensorflow" in message
     done = darkroom(pictures, "predict", copy, "1.png", "--backend", "tensorflow")
     assert done.code == 0, done.error

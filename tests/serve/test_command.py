@@ -104,9 +104,7 @@ def test_a_missing_extra_is_one_message(package, tmp_path):
     # None in sys.modules is how Python itself marks a package that cannot be imported.
     code = f"import sys; sys.modules[{package!r}] = None; from darkroom.cli import app; app()"
     message = one_message(run(folder=tmp_path, program=(sys.executable, "-c", code)))
-    assert (
-        message == f"darkroom: serve needs {package}, which is not installed; `pip install 'darkroom[serve]'`"
-    )
+    assert message == f"darkroom: serve needs {package}, which is not installed; `make extra-serve`"
 
 
 def test_help_imports_nothing_heavy():

@@ -221,9 +221,7 @@ def test_early_stopping_without_validation_is_refused(sections, data, tmp_path):
 def test_a_backend_that_is_not_installed_is_refused(sections, data, tmp_path, backend):
     if importlib.util.find_spec(backend):
         pytest.skip(f"{backend} is installed")
-    with pytest.raises(
-        UserError, match=rf"{backend} is not installed; `pip install 'darkroom\[{backend}\]'`"
-    ):
+    with pytest.raises(UserError, match=rf"{backend} is not installed; `make extra-{backend}`"):
         run(sections, data(), tmp_path, train={"backend": backend})
 
 

@@ -9,7 +9,7 @@ import cv2
 import joblib
 from tqdm import tqdm
 
-from darkroom import UserError
+from darkroom import UserError, how_to_install
 from darkroom.decode import complaints
 
 
@@ -66,7 +66,7 @@ def _backend(name: str, workers: int) -> Iterator[None]:
     except ModuleNotFoundError as error:
         raise UserError(
             f"params.yaml: decode.backend: got {name!r}, but the package {error.name} is not installed; "
-            f"install it (`pip install {name}`) or choose threading or loky"
+            f"install it ({how_to_install(name)}) or choose threading or loky"
         ) from None
     with joblib.parallel_config(name, n_jobs=workers):
         yield

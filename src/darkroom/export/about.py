@@ -24,7 +24,7 @@ def about(model: Model, format: Format) -> dict[str, Any]:
     format : Format
         Whose packages' versions are told.
     """
-    packages = ("darkroom", "keras", "tensorflow", *format.packages)
+    packages = ("keras", "tensorflow", *format.packages)
     return {
         "classes": model.classes,
         "input": {
@@ -43,7 +43,10 @@ def about(model: Model, format: Format) -> dict[str, Any]:
         },
         "export": {
             "format": format.name,
-            "versions": {name: importlib.metadata.version(name) for name in packages},
+            "versions": {
+                "darkroom": importlib.metadata.version("darkroom-pipeline"),
+                **{name: importlib.metadata.version(name) for name in packages},
+            },
         },
     }
 

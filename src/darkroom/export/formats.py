@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from darkroom import UserError
+from darkroom import UserError, how_to_install
 from darkroom.evaluate.classifier import Probabilities
 from darkroom.images import Pixels
 
@@ -52,8 +52,7 @@ class Format:
         if missing:
             verb = "is" if len(missing) == 1 else "are"
             raise UserError(
-                f"--to {self.name}: {' and '.join(missing)} {verb} not installed; "
-                f"`pip install 'darkroom[{self.name}]'`"
+                f"--to {self.name}: {' and '.join(missing)} {verb} not installed; {how_to_install(self.name)}"
             )
 
     @property

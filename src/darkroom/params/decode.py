@@ -53,8 +53,8 @@ class LabelsParams(Section):
     def _has_keys_that_dvc_hears(cls, map: dict[str, str]) -> dict[str, str]:
         for label in _UNHEARD & set(map):
             raise ValueError(
-                f"other keys than {label!r}: DVC's run cache leaves keys of this name out of what it compares, so that a "
-                "change of it would bring back old images; rename that folder or label in the source"
+                f"other keys than {label!r}: DVC's run cache leaves keys of this name out of what it compares, so that "
+                "a change of it would bring back old images; rename that folder or label in the source"
             )
         return map
 

@@ -4,7 +4,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from darkroom import UserError, backends
+from darkroom import UserError, backends, how_to_install
 from darkroom.decode.preparation import Preparation
 from darkroom.evaluate.classifier import Classifier, Probabilities, described
 from darkroom.images import Pixels
@@ -124,5 +124,5 @@ def _check_installed(about: Path, wanted: str) -> None:
     instead = f", or predict on what is installed: --backend {' or '.join(others)}" if others else ""
     raise UserError(
         f"{about}: the model was trained on {wanted}, which is not installed; "
-        f"`pip install 'darkroom[{wanted}]'`{instead}"
+        f"{how_to_install(wanted)}{instead}"
     )

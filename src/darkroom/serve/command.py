@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from darkroom import UserError
+from darkroom import UserError, how_to_install
 
 if TYPE_CHECKING:
     import uvicorn
@@ -40,7 +40,7 @@ def run(model: Path, host: str, port: int, max_bytes: int, max_images: int) -> N
     """
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise UserError(f"serve needs {missing[0]}, which is not installed; `pip install 'darkroom[serve]'`")
+        raise UserError(f"serve needs {missing[0]}, which is not installed; {how_to_install('serve')}")
     with listen(host, port) as listener:
         if not is_loopback(listener):
             print(
