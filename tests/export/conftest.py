@@ -157,11 +157,7 @@ def make(folder: Path, root: Path, kind: str, **train: Any) -> Project:
     """Write data, run the stage train for two epochs, and note what Keras says of the test images."""
     source, classes, method, model = KINDS[kind]
     pixels, labels = source(classes)
-    height, width, channels = pixels.shape[1:]
     asked = {
-        "image.resolution": [height, width],
-        "image.color": "rgb" if channels == 3 else "grayscale",
-        "decode.min_side": 2,
         "model.blocks": [[8], [16]],
         "model.dense": [32],
         "train.epochs": 2,
@@ -169,10 +165,8 @@ def make(folder: Path, root: Path, kind: str, **train: Any) -> Project:
         "train.schedule": "constant",
     }
     own = {f"model.{key}": value for key, value in model.items()}
-    write_params(
-        folder / "params.yaml", asked | own | {f"train.{key}": value for key, value in train.items()}
-    )
-    write_data(folder, pixels, labels, method)
+    asked |= own | {f"train.{key}": value for key, value in train.items()}
+    write_data(folder, pixels, labels, method, asked)
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "stages.train"],
         cwd=folder,
@@ -186,9 +180,18 @@ def make(folder: Path, root: Path, kind: str, **train: Any) -> Project:
     return Project(folder)
 
 
-def write_data(folder: Path, pixels: np.ndarray, labels: list[str], method: str) -> None:
-    """Write data/images and data/split as the stages do, a quarter of the images to test; and the test images."""
+def write_data(
+    folder: Path, pixels: np.ndarray, labels: list[str], method: str, asked: dict[str, Any] | None = None
+) -> None:
+    """Write params.yaml, data/images and data/split, a quarter of the images to test; and the test images."""
     shape, count = pixels.shape[1:], len(pixels)
+    height, width, channels = shape
+    prepared = {
+        "image.resolution": [height, width],
+        "image.color": "rgb" if channels == 3 else "grayscale",
+        "decode.min_side": 2,
+    }
+    write_params(folder / "params.yaml", prepared | (asked or {}))
     images, split = folder / "data" / "images", folder / "data" / "split"
     write_shard(images / shard_name(0, "npz"), pixels)
     rows = [[f"{n:03}.png", name, "", 16, 16, 99, "0" * 64, "0" * 16] for n, name in enumerate(labels)]

@@ -154,10 +154,9 @@ def write_evaluation(folder, names, actual, probabilities, classes, shape):
     heat = np.exp(-((row - shape[0] / 3) ** 2 + (column - shape[1] / 2) ** 2) / (shape[0] / 4) ** 2)
     maps = np.repeat(heat[None].astype(np.float32), len(wrong), axis=0)
     np.savez(folder / "data/predictions/attention.npz", ids=names[wrong].astype(np.str_), maps=maps)
-    pairs = [(classes[true], classes[said]) for true, said in zip(actual, predicted, strict=True)]
-    write_rows(folder / "plots/confusion.csv", ["actual", "predicted"], pairs)
     reliability = calibration.reliability(predicted == actual, probabilities.max(axis=1), 10)
     for name, table in (
+        ("confusion", curves.confusion(actual, predicted, classes)),
         ("roc", curves.roc(actual, probabilities, classes)),
         ("precision_recall", curves.precision_recall(actual, probabilities, classes)),
         ("calibration", reliability),

@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from darkroom import files
+from darkroom.evaluate import curves
 
 # Vega names the elements that it draws for marks so.
 CHARTS = """
@@ -100,6 +104,40 @@ def test_every_chart_is_drawn_with_its_title_and_nothing_is_loaded(command, char
     assert not browser.seen("Runtime.exceptionThrown")
     assert not [event for event in browser.seen("Log.entryAdded") if event["entry"]["level"] == "error"]
     assert not [event for event in browser.seen("Runtime.consoleAPICalled") if event["type"] == "error"]
+
+
+def test_training_that_has_only_begun_is_drawn_without_an_error(charts, browser):
+    history = charts.folder / "plots/history.csv"
+    before = history.read_bytes()
+    lines = before.splitlines(keepends=True)
+    try:
+        history.write_bytes(b"".join(lines[:2]))
+        charts.dvc("plots", "show")
+        browser.open(charts.page, 1280)
+        browser.evaluate(DRAWN)
+        assert len(browser.evaluate(CHARTS)) == len(TITLES)
+        assert not browser.seen("Runtime.exceptionThrown")
+    finally:
+        history.write_bytes(before)
+
+
+def test_class_that_is_never_predicted_has_a_column(charts, browser):
+    path = charts.folder / "plots/confusion.csv"
+    before = path.read_bytes()
+    truth, said = np.array([0, 1, 2, 2]), np.array([0, 0, 1, 1])
+    try:
+        table = curves.confusion(truth, said, ["cat", "dog", "hen"])
+        files.write_csv(path, table.columns, table.itertuples(index=False))
+        charts.dvc("plots", "show")
+        browser.open(charts.page, 1280)
+        browser.evaluate(DRAWN)
+        labels = "[...document.querySelectorAll('#plots_confusion_csv .role-axis-label text')].map(e => e.textContent)"
+        assert sorted(browser.evaluate(labels)) == sorted(2 * ["cat", "dog", "hen"])
+        cells = "#plots_confusion_csv .mark-text.role-mark text"
+        numbers = f"[...document.querySelectorAll('{cells}')].map(e => e.textContent)"
+        assert sorted(browser.evaluate(numbers)) == ["0", "0", "1", "1", "2"]
+    finally:
+        path.write_bytes(before)
 
 
 def test_a_diff_draws_both_runs(charts, browser):

@@ -171,6 +171,8 @@ def killed_and_resumed(tmp_path, params, folders, here):
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.communicate()
+    # What `dvc plots show` draws of a training that is not over.
+    assert (killed / "history.csv").read_text().splitlines()[1].startswith("1,")
     again = start(repository, params, folders, killed, {"PYTHONHASHSEED": "3"})
     out, error = again.communicate(timeout=300)
     assert again.returncode == 0, error

@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves on a fixed grid, one column a class."""
+"""ROC and precision-recall curves on a fixed grid, one column a class; and the confusion matrix, one row a pair."""
 
 from collections.abc import Iterator, Sequence
 
@@ -43,6 +43,19 @@ def precision_recall(actual: Classes, probabilities: Probabilities, classes: Seq
         best = np.maximum.accumulate(precision)  # recall falls from 1
         columns[name] = best[np.searchsorted(-recall, 1e-9 - GRID, side="right") - 1]
     return _table("recall", columns, classes)
+
+
+def confusion(actual: Classes, predicted: Classes, classes: Sequence[str]) -> pd.DataFrame:
+    """Return the images of each pair of true and predicted class that occurs: columns actual, predicted, images.
+
+    The pairs on the diagonal are listed also where there is no image, so that the drawn matrix is square: a class that
+    is never predicted has a column in it, too.
+    """
+    matrix = np.zeros((len(classes), len(classes)), np.int64)
+    np.add.at(matrix, (actual, predicted), 1)
+    rows, columns = np.nonzero((matrix > 0) | np.eye(len(classes), dtype=bool))
+    names = np.array(classes, dtype=object)
+    return pd.DataFrame({"actual": names[rows], "predicted": names[columns], "images": matrix[rows, columns]})
 
 
 def _one_against_rest(

@@ -4,7 +4,6 @@ import math
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from darkroom import UserError, files
@@ -137,11 +136,9 @@ def write_curves(
         ("roc", curves.roc(actual, probabilities, classes)),
         ("precision_recall", curves.precision_recall(actual, probabilities, classes)),
         ("calibration", reliability),
+        ("confusion", curves.confusion(actual, predicted, classes)),
     ):
         files.write_csv(plots / f"{name}.csv", table.columns, table.itertuples(index=False))
-    names: npt.NDArray[np.object_] = np.array(classes, dtype=object)
-    pairs = zip(names[actual], names[predicted], strict=True)
-    files.write_csv(plots / "confusion.csv", ["actual", "predicted"], pairs)
 
 
 def at_threshold(

@@ -83,8 +83,16 @@ def train(
     }
     with _kept(settings, images, split, model.weights) as (state, save):
         training, held_out = _examples(source, rows, head, train)
+
+        def keep(state: checkpoint.State) -> None:
+            # The history first: what is drawn of a training that is killed here is what it goes on from.
+            write_history(history, state.history)
+            save(state)
+
+        if state.history:
+            write_history(history, state.history)
         with backends.enough_memory("train.batch_size"):
-            fit(network, source, training, held_out, head, seed, model.freeze, augment, train, state, save)
+            fit(network, source, training, held_out, head, seed, model.freeze, augment, train, state, keep)
         result.set_weights(state.best)
         files.empty_folder(models)
         artifact.write_model(models / "model.keras", result)
@@ -114,7 +122,6 @@ def train(
             original=source.take([first])[0],
             augmented=augmentation.examples(source, first, seed, augment),
         )
-        write_history(history, state.history)
     return metrics(state, train, network.count_params(), versions)
 
 
