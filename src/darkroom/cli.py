@@ -158,6 +158,10 @@ def replicate_command(
         str | None,
         typer.Option("--name", "-n", help="Of the group; default: the branch's, followed by the settings."),
     ] = None,
+    split_seeds: Annotated[
+        bool,
+        typer.Option("--split-seeds", help="Give each run another split, too: split.seed varies with seed."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_md: Annotated[bool, typer.Option("--md", help="Print Markdown.")] = False,
 ) -> None:
@@ -169,7 +173,14 @@ def replicate_command(
 
     if as_json and as_md:
         raise UserError("--json and --md: choose one of them")
-    result = replication.run(seeds, start, settings or [], name, lambda line: typer.echo(line, err=True))
+    result = replication.run(
+        seeds,
+        start,
+        settings or [],
+        name,
+        lambda line: typer.echo(line, err=True),
+        split_seeds=split_seeds,
+    )
     form: replication.Form = "json" if as_json else "md" if as_md else "text"
     typer.echo(replication.render(result, form), nl=False)
     if result.failed:

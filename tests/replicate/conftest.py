@@ -17,9 +17,10 @@ if seed == params["train"]["fails_at"]:
     sys.exit("train: params.yaml: train.fails_at: the weights became infinite")
 print("epoch 1/1  accuracy 0.5", flush=True)
 time.sleep(params["train"]["seconds"])
-draw = random.Random(seed)
+split = params["split"]["seed"]
+draw = random.Random(1000 * split + seed)
 right = [draw.random() < 0.6 + gain for _ in range(200)]
-rows = [f"{i}.png,cat,{'cat' if good else 'dog'},0.5,0.5" for i, good in enumerate(right)]
+rows = [f"{split}-{i}.png,cat,{'cat' if good else 'dog'},0.5,0.5" for i, good in enumerate(right)]
 for name, content in {
     "data/predictions/test.csv": "\\n".join(["id,label,predicted,p_cat,p_dog", *rows]) + "\\n",
     "metrics/evaluate.json": json.dumps({"accuracy": sum(right) / 200, "accuracy_low": 0.1 * seed, "images": 200,
@@ -34,7 +35,7 @@ STAGES = """
 stages:
   train:
     cmd: python train.py
-    params: [seed, train]
+    params: [seed, split, train]
     deps: [train.py, data/inbox]
     outs: [data/predictions]
     metrics:
@@ -42,7 +43,9 @@ stages:
       - metrics/train.json: {cache: false}
 """
 
-PARAMS = "seed: 0\ntrain:\n  gain: 0.1\n  fails_at: -1\n  seconds: 0\n"
+PARAMS = (
+    "seed: 0\nsplit: {seed: 0, train: 0.8, test: 0.2}\ntrain:\n  gain: 0.1\n  fails_at: -1\n  seconds: 0\n"
+)
 
 
 @pytest.fixture(scope="session")

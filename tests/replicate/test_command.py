@@ -55,11 +55,30 @@ def test_what_ran_is_reused_until_code_or_params_change(project: Any) -> None:
     assert not set(now.values()) & set(made.values())
 
 
+def test_split_seeds_vary_the_test_images_and_are_compared_in_pairs(project: Any) -> None:
+    words = ("darkroom", "replicate", "--seeds", "3", "--split-seeds", "--json")
+    got = json.loads(project.run(*words))
+    assert [run["experiment"] for run in got["runs"]] == ["main+splits@0", "main+splits@1", "main+splits@2"]
+    assert got["varied"] == ["seed", "split.seed"]
+    accuracy = got["metrics"]["evaluate"]["accuracy"]
+    half = scipy.stats.t.ppf(0.975, 2) * np.std(accuracy["values"], ddof=1) * (1 / 3 + 0.2 / 0.8) ** 0.5
+    assert accuracy["high"] - accuracy["mean"] == pytest.approx(half)
+    assert all(run["reused"] for run in json.loads(project.run(*words))["runs"])
+    project.run(
+        "darkroom", "replicate", "--seeds", "3", "--split-seeds", "-S", "train.gain=0.3", "--name", "more"
+    )
+    compared = project.run("darkroom", "compare", "main+splits@", "more@")
+    assert "paired by seed and split" in compared
+    assert "Each pair of runs has a split of its own" in compared
+    refused = project.done("darkroom", "replicate", "--split-seeds", "-S", "split.seed=4")
+    assert "-S split.seed=4: the seed is what runs differ in" in refused.stderr
+
+
 def test_a_failing_seed_is_reported_and_costs_only_itself(project: Any) -> None:
     done = project.done("darkroom", "replicate", "--seeds", "3", "-S", "train.fails_at=1", "--name", "odd")
     assert done.returncode == 1
     assert "odd@ accuracy" in done.stdout
-    assert "over 2 seeds (0, 2)" in done.stdout
+    assert "over 2 seeds of training (0, 2)" in done.stdout
     assert "darkroom: 1 of 3 runs failed" in done.stderr
     assert "odd@1 failed: train: params.yaml: train.fails_at: the weights became infinite" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,5 +1,6 @@
 """The tables show what varies; the JSON form holds everything."""
 
+import dataclasses
 import json
 
 import pytest
@@ -27,9 +28,30 @@ def result() -> Summary:
 def test_text_shows_what_varies_and_is_not_of_one_class(result: Summary) -> None:
     text = summary.render_text(result)
     # Student's t of 2 degrees of freedom is 4.3027; the standard error of these three 0.014530.
-    assert text.startswith("main@ accuracy 0.8133 (0.7508 to 0.8758), sd 0.0252, over 3 seeds (0, 1, 2)\n")
+    assert text.startswith(
+        "main@ accuracy 0.8133 (0.7508 to 0.8758), sd 0.0252, over 3 seeds of training (0, 1, 2)\n"
+    )
     named = [line.split()[0] for line in text.splitlines() if line.startswith("  ")]
     assert named == ["metric", "accuracy", "metric", "loss"]
+
+
+def test_what_varies_and_what_does_not_is_said_in_every_form(result: Summary) -> None:
+    for form in (summary.render_text, summary.render_md, summary.render_json):
+        said = form(result)
+        assert "its 602 test images are the same in every run" in said
+        assert "does not cover how accurate" in said
+
+
+def test_other_splits_widen_the_interval_by_what_they_share(result: Summary) -> None:
+    by_split = dataclasses.replace(result, varied=("seed", "split.seed"), overlap=0.25)
+    # sd * sqrt(1/3 + 0.25) * 4.3027 = 0.0827, where without the correction it was 0.0625.
+    head, *_ = summary.render_text(by_split).splitlines()
+    assert (
+        head
+        == "main@ accuracy 0.8133 (0.7306 to 0.8960), sd 0.0252, over 3 seeds of training and split (0, 1, 2)"
+    )
+    assert "the interval covers both" in summary.render_md(by_split)
+    assert json.loads(summary.render_json(by_split))["varied"] == ["seed", "split.seed"]
 
 
 def test_markdown_holds_the_same_rows(result: Summary) -> None:

@@ -27,9 +27,11 @@ def compare(a: Runs, b: Runs) -> Replicates:
     a, b = in_order(a), in_order(b)
     seeds = [[seed(run) for run in runs] for runs in (a, b)]
     same_seeds = seeds[0] == seeds[1] and len(set(seeds[0])) == len(seeds[0])
-    common = common_images(a, b)
     if tested_alike(a, b):
         return replicates.compare(metrics(a), metrics(b), same_seeds)
+    if same_seeds and paired_by_split(a, b):
+        return replicates.compare(metrics(a), metrics(b), same_seeds, overlap(a[0]))
+    common = common_images(a, b)
     return replicates.compare(accuracy(a, common), accuracy(b, common), same_seeds)
 
 
@@ -62,6 +64,20 @@ def tested_alike(a: Runs, b: Runs) -> bool:
     return len(sets) == 1
 
 
+def paired_by_split(a: Runs, b: Runs) -> bool:
+    """Return whether the runs of A have other splits each, and their partners in B, by seed, the same test images."""
+    if len({run.params.get("split.seed") for run in a}) == 1:
+        return False
+    pairs = zip(in_order(a), in_order(b), strict=True) if len(a) == len(b) else ()
+    alike = [set(one.predictions["id"]) == set(other.predictions["id"]) for one, other in pairs]
+    return bool(alike) and all(alike)
+
+
+def overlap(run: Run) -> float:
+    """Return the test images for each training image that a random split gives."""
+    return float(run.params["split.test"]) / float(run.params["split.train"])
+
+
 def common_images(a: Runs, b: Runs) -> frozenset[str]:
     """Return the test images that all runs have.
 
@@ -82,14 +98,21 @@ def common_images(a: Runs, b: Runs) -> frozenset[str]:
 def remarks(a: Runs, b: Runs) -> list[str]:
     """Return what a reader must know of the groups: runs that differ in more than their seed, or in their images."""
     lines = []
+    by_split = not tested_alike(a, b) and paired_by_split(a, b)
+    varied = ("seed", "split.seed") if by_split else ("seed",)
     for runs, name in ((a, "A"), (b, "B")):
         keys = {key: None for run in runs for key in run.params}
         mixed = [
-            key for key in keys if len({repr(run.params.get(key)) for run in runs}) > 1 and key != "seed"
+            key for key in keys if len({repr(run.params.get(key)) for run in runs}) > 1 and key not in varied
         ]
         if mixed:
             lines.append(f"The runs of {name} differ in more than their seed: {', '.join(mixed)}.")
-    if not tested_alike(a, b):
+    if by_split:
+        lines.append(
+            "Each pair of runs has a split of its own, so that the test covers other test images too; its variance is"
+            " corrected for what the splits share (Nadeau and Bengio 2003)."
+        )
+    elif not tested_alike(a, b):
         count = len(common_images(a, b))
         lines.append(
             f"Not all runs were tested on the same images: compared by accuracy on the {count:,} in common."

@@ -33,7 +33,10 @@ class Replicates:
 
 
 def compare(
-    a: Mapping[str, Sequence[float]], b: Mapping[str, Sequence[float]], same_seeds: bool
+    a: Mapping[str, Sequence[float]],
+    b: Mapping[str, Sequence[float]],
+    same_seeds: bool,
+    overlap: float = 0.0,
 ) -> Replicates:
     """Compare two groups of runs by each metric that all of them have.
 
@@ -43,6 +46,8 @@ def compare(
         Metric to its values, one a run, all in the same order of runs; where ``same_seeds``, in the order of seeds.
     same_seeds : bool
         The runs of A and B have the same seeds and are compared in pairs; otherwise by Welch's t-test.
+    overlap : float
+        Where each pair has a split of its own: test images for each training image; see :func:`statistics.paired`.
 
     Raises
     ------
@@ -59,10 +64,16 @@ def compare(
                 f"{name} is a group of one run; expected two or more, with other seeds: how far runs spread"
                 f" cannot be told from one"
             )
-    test = statistics.paired if same_seeds else statistics.welch
     names = [name for name in a if name in b]
     rows = (
-        (name, statistics.spread(a[name]), statistics.spread(b[name]), test(a[name], b[name]))
+        (
+            name,
+            statistics.spread(a[name], overlap),
+            statistics.spread(b[name], overlap),
+            statistics.paired(a[name], b[name], overlap)
+            if same_seeds
+            else statistics.welch(a[name], b[name]),
+        )
         for name in names
     )
     return Replicates(tuple(rows))

@@ -88,18 +88,28 @@ class Difference:
     runs_needed: int | None
 
 
-def spread(values: Sequence[float]) -> Spread:
-    """Return mean, deviation and interval (Student's t) of two values or more."""
+def spread(values: Sequence[float], overlap: float = 0.0) -> Spread:
+    """Return mean, deviation and interval (Student's t) of two values or more; ``overlap`` as in :func:`paired`."""
     mean, sd, count = float(np.mean(values)), _sd(values), len(values)
-    half = _t(count - 1) * sd / math.sqrt(count)
+    half = _t(count - 1) * sd * math.sqrt(1 / count + overlap)
     return Spread(count, mean, sd, mean - half, mean + half)
 
 
-def paired(a: Sequence[float], b: Sequence[float]) -> Difference:
-    """Return the difference of runs that belong together in pairs, as those with the same seed: the paired t-test."""
+def paired(a: Sequence[float], b: Sequence[float], overlap: float = 0.0) -> Difference:
+    """Return the difference of runs that belong together in pairs, as those with the same seed: the paired t-test.
+
+    Parameters
+    ----------
+    a, b : sequence of float
+    overlap : float
+        Test images for each training image, where each pair has a random split of its own: such splits share images, so
+        that their runs are not independent, and the variance of the mean is corrected by this ratio. The corrected
+        resampled t-test of Nadeau and Bengio, "Inference for the Generalization Error", Machine Learning 52 (2003).
+    """
     differences = np.subtract(b, a)
     sd, count = _sd(differences), len(differences)
-    return _difference(float(differences.mean()), sd / math.sqrt(count), count - 1, "paired by seed", sd)
+    method = "paired by seed and split" if overlap else "paired by seed"
+    return _difference(float(differences.mean()), sd * math.sqrt(1 / count + overlap), count - 1, method, sd)
 
 
 def welch(a: Sequence[float], b: Sequence[float]) -> Difference:

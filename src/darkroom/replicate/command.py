@@ -27,6 +27,7 @@ def run(
     name: str | None,
     say: Callable[[str], None],
     repo: Path = Path(),
+    split_seeds: bool = False,
 ) -> Summary:
     """Run the pipeline with seeds ``start`` … ``start + seeds - 1`` and return what became of them.
 
@@ -42,21 +43,25 @@ def run(
         Takes each line that shows progress.
     repo : Path
         The project's folder; nothing in it changes but DVC's experiments.
+    split_seeds : bool
+        Each run has another ``split.seed``, too: other training, validation and test images.
 
     Raises
     ------
     UserError
         The arguments, the project or DVC allow no run. A run that fails raises nothing: the others are still run.
     """
-    check_arguments(seeds, start, settings)
+    varied = ("seed", "split.seed") if split_seeds else ("seed",)
+    check_arguments(seeds, start, settings, varied)
     check_project(repo)
-    group = group_name(name, settings, repo)
+    group = group_name(name, settings, repo, varied)
     announce(repo, say)
     outcomes = []
     try:
         with terminated_as_interrupted():
             for count, seed in enumerate(range(start, start + seeds), 1):
-                outcomes.append(one(group, seed, f"{count} of {seeds}", settings, repo, say))
+                drawn = dict.fromkeys(varied, seed)
+                outcomes.append(one(group, drawn, f"{count} of {seeds}", settings, repo, say))
     except KeyboardInterrupt:
         say("interrupted; the seeds that are done are kept, and the same command goes on from there")
         raise
@@ -65,16 +70,22 @@ def run(
         stage: summary.columns([experiments.figures(run.reference, path, repo) for run in done])
         for stage, path in summary.FILES.items()
     }
-    return Summary(group, outcomes, metrics)
+    overlap = experiments.overlap(done[0].reference, repo) if split_seeds and done else 0.0
+    return Summary(group, outcomes, metrics, varied, overlap)
 
 
 def one(
-    group: str, seed: int, count: str, settings: Sequence[str], repo: Path, say: Callable[[str], None]
+    group: str,
+    drawn: dict[str, int],
+    count: str,
+    settings: Sequence[str],
+    repo: Path,
+    say: Callable[[str], None],
 ) -> Outcome:
     """Run one seed, saying how it goes."""
-    name = groups.run_name(group, seed)
+    name = groups.run_name(group, drawn["seed"])
     say(f"{name} ({count})")
-    outcome = experiments.run(name, seed, settings, repo, lambda line: say(f"  {line}"))
+    outcome = experiments.run(name, drawn, settings, repo, lambda line: say(f"  {line}"))
     if outcome.reused:
         say("  already run, with this code and these params")
     if not outcome.reference:
@@ -82,7 +93,7 @@ def one(
     return outcome
 
 
-def check_arguments(seeds: int, start: int, settings: Sequence[str]) -> None:
+def check_arguments(seeds: int, start: int, settings: Sequence[str], varied: Sequence[str]) -> None:
     """Raise a UserError if no group of runs can come of these."""
     if seeds < 2:
         raise UserError(
@@ -94,7 +105,8 @@ def check_arguments(seeds: int, start: int, settings: Sequence[str]) -> None:
         key, equals, _ = setting.partition("=")
         if not equals:
             raise UserError(f"-S {setting}: expected key=value, as in -S train.epochs=40")
-        if key.rpartition(":")[2].lstrip("+") == "seed":  # DVC also takes params.yaml:seed and +seed
+        # DVC also takes params.yaml:seed and +seed.
+        if key.rpartition(":")[2].lstrip("+") in varied:
             raise UserError(
                 f"-S {setting}: the seed is what runs differ in; choose it by --seeds and --start"
             )
@@ -113,11 +125,12 @@ def check_project(repo: Path) -> None:
         raise UserError("no git commit here; experiments belong to one: `git init`, `git commit`, then again")
 
 
-def group_name(name: str | None, settings: Sequence[str], repo: Path) -> str:
+def group_name(name: str | None, settings: Sequence[str], repo: Path, varied: Sequence[str]) -> str:
     """Return the group's name, with the mark that `darkroom compare` knows it by."""
     if name is None:
         branch = git_branch(repo)
-        name = re.sub(r"[^\w.=+-]+", "-", "+".join([branch, *settings])).strip("-.")
+        words = [branch, *settings, *(["splits"] if "split.seed" in varied else [])]
+        name = re.sub(r"[^\w.=+-]+", "-", "+".join(words)).strip("-.")
     words = ["git", "check-ref-format", f"refs/exps/{groups.run_name(name + groups.MARK, 0)}"]
     valid = re.fullmatch(r"\w[\w.=+-]*", name) and not subprocess.run(words, check=False).returncode
     if not valid:

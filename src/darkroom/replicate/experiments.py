@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +63,8 @@ def existing(name: str, repo: Path) -> str:
     return reference if git(repo, "for-each-ref", reference).strip() else ""
 
 
-def current(reference: str, seed: int, settings: Sequence[str], repo: Path) -> bool:
-    """Return whether an experiment holds this code, these params and ``seed``, so that it need not run again.
+def current(reference: str, drawn: Mapping[str, int], settings: Sequence[str], repo: Path) -> bool:
+    """Return whether an experiment holds this code, these params and seeds, so that it need not run again.
 
     Images in data/inbox that neither git nor DVC tracks may have changed without a trace: then never.
     """
@@ -77,7 +77,7 @@ def current(reference: str, seed: int, settings: Sequence[str], repo: Path) -> b
     except (OSError, ValueError, YAMLError):
         return False  # DVC reads it, and says what it makes of it
     held = YAML(typ="safe").load(git(repo, "show", f"{reference}:./{revisions.PARAMS}"))
-    return revisions.flat(held) == {**revisions.flat(expected), **revisions.flat(wanted), "seed": seed}
+    return revisions.flat(held) == {**revisions.flat(expected), **revisions.flat(wanted), **drawn}
 
 
 def git_differs(reference: str, repo: Path) -> bool:
@@ -103,8 +103,10 @@ def is_in(path: str, place: str) -> bool:
     return path == place or path.startswith(f"{place}/")
 
 
-def run(name: str, seed: int, settings: Sequence[str], repo: Path, say: Callable[[str], None]) -> Outcome:
-    """Run the pipeline with ``seed`` as experiment ``name`` of the current commit, or find it there already.
+def run(
+    name: str, drawn: Mapping[str, int], settings: Sequence[str], repo: Path, say: Callable[[str], None]
+) -> Outcome:
+    """Run the pipeline with other seeds as experiment ``name`` of the current commit, or find it there already.
 
     It runs in a checkout of its own under .dvc/tmp (`dvc exp run --temp`), with the workspace's uncommitted edits of
     tracked files; the workspace stays as it is. An experiment of this name with other code or params is replaced
@@ -112,6 +114,9 @@ def run(name: str, seed: int, settings: Sequence[str], repo: Path, say: Callable
 
     Parameters
     ----------
+    name : str
+    drawn : mapping
+        The seeds by their params: ``seed``, of training, and maybe ``split.seed``.
     settings : sequence of str
         As for `dvc exp run -S`.
     say : callable
@@ -122,13 +127,14 @@ def run(name: str, seed: int, settings: Sequence[str], repo: Path, say: Callable
     Refused
         DVC did not begin the run: the settings name no param, or the like.
     """
+    seed = drawn["seed"]
     before = existing(name, repo)
-    if before and current(before, seed, settings, repo):
+    if before and current(before, drawn, settings, repo):
         return Outcome(name, seed, before, reused=True)
     if existing(name + NEW, repo):  # left by a run that was killed
         dvc(repo, "exp", "remove", name + NEW)
     under = name + NEW if before else name
-    code, lines = follow(_words(under, seed, settings, repo), repo, say)
+    code, lines = follow(_words(under, drawn, settings, repo), repo, say)
     if code or not existing(under, repo):
         if not any(line.startswith("Reproducing experiment") for line in lines):
             said = " ".join(" ".join(lines).removeprefix("ERROR: ").split())
@@ -140,20 +146,9 @@ def run(name: str, seed: int, settings: Sequence[str], repo: Path, say: Callable
     return Outcome(name, seed, existing(name, repo))
 
 
-def _words(name: str, seed: int, settings: Sequence[str], repo: Path) -> list[str]:
-    words = [
-        sys.executable,
-        "-m",
-        "dvc",
-        "exp",
-        "run",
-        "--temp",
-        "--name",
-        name,
-        "--set-param",
-        f"seed={seed}",
-    ]
-    for setting in settings:
+def _words(name: str, drawn: Mapping[str, int], settings: Sequence[str], repo: Path) -> list[str]:
+    words = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "--name", name]
+    for setting in [*(f"{key}={value}" for key, value in drawn.items()), *settings]:
         words += ["--set-param", setting]
     for path in untracked_inbox(repo):
         words += ["--copy-paths", path]
@@ -232,6 +227,12 @@ def _checked(words: Sequence[str], repo: Path) -> str:
     if done.returncode:
         raise UserError(f"`{' '.join(words)}` ended with exit code {done.returncode}: {done.stderr.strip()}")
     return done.stdout
+
+
+def overlap(reference: str, repo: Path) -> float:
+    """Return the test images for each training image that a random split gives, by the params of an experiment."""
+    params = revisions.flat(YAML(typ="safe").load(git(repo, "show", f"{reference}:./{revisions.PARAMS}")))
+    return float(params["split.test"]) / float(params["split.train"])
 
 
 def figures(reference: str, path: str, repo: Path) -> dict[str, float]:

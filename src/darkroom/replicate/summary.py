@@ -15,6 +15,7 @@ FILES = {"evaluate": "metrics/evaluate.json", "train": "metrics/train.json"}
 TITLES = {"evaluate": "On the test images", "train": "Of the training"}
 
 INTERVAL = "95 % interval of the mean by Student's t over the seeds"
+CORRECTED = f"{INTERVAL}, the variance corrected for what the splits share (Nadeau and Bengio 2003)"
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,42 @@ class Summary:
         One a seed, failed ones among them.
     metrics : mapping
         Stage to metric to its values, one a run that succeeded.
+    varied : sequence of str
+        The params in which the runs differ.
+    overlap : float
+        Test images for each training image, where each run has a split of its own; see :func:`statistics.paired`.
     """
 
     group: str
     outcomes: Sequence[Outcome]
     metrics: Mapping[str, Mapping[str, Sequence[float]]]
+    varied: Sequence[str] = ("seed",)
+    overlap: float = 0.0
+
+    def spread(self, values: Sequence[float]) -> Spread:
+        """Return mean, deviation and interval of a metric's values."""
+        return statistics.spread(values, self.overlap)
+
+    @property
+    def interval(self) -> str:
+        """How the intervals are made."""
+        return CORRECTED if self.overlap else INTERVAL
+
+    @property
+    def covered(self) -> str:
+        """What the intervals cover and what they do not, in two sentences."""
+        images = self.metrics["evaluate"].get("images", [])
+        tested = f"{images[0]:,.0f} test images" if images else "test images"
+        if "split.seed" in self.varied:
+            return (
+                "What varies: the training (seed) and the split (split.seed), a random one for each run; the interval "
+                f"covers both. Each run has other {tested}."
+            )
+        return (
+            "What varies: the training alone (seed: initial weights, order of images, augmentation, dropout). The "
+            f"split and its {tested} are the same in every run, so that the interval does not cover how accurate "
+            "the model would be on others; --split-seeds varies the split too."
+        )
 
     @property
     def done(self) -> list[Outcome]:
@@ -70,14 +102,16 @@ def render_json(summary: Summary) -> str:
     """Return everything as JSON, constant metrics and those by class included."""
     content: dict[str, Any] = {
         "group": summary.group,
-        "interval": INTERVAL,
+        "varied": list(summary.varied),
+        "interval": summary.interval,
+        "covered": summary.covered,
         "runs": [{"experiment": run.name, "seed": run.seed, "reused": run.reused} for run in summary.done],
         "failed": [
             {"experiment": run.name, "seed": run.seed, "message": run.message} for run in summary.failed
         ],
         "metrics": {
             stage: {
-                name: {**dataclasses.asdict(statistics.spread(values)), "values": list(values)}
+                name: {**dataclasses.asdict(summary.spread(values)), "values": list(values)}
                 for name, values in metrics.items()
             }
             for stage, metrics in summary.metrics.items()
@@ -90,10 +124,11 @@ def headline(summary: Summary) -> str:
     """Return the accuracy on the test images in one line."""
     accuracy = summary.metrics["evaluate"].get("accuracy")
     seeds = ", ".join(str(run.seed) for run in summary.done)
-    over = f"over {len(summary.done)} seeds ({seeds})"
+    what = "seeds of training and split" if "split.seed" in summary.varied else "seeds of training"
+    over = f"over {len(summary.done)} {what} ({seeds})"
     if accuracy is None:
         return f"{summary.group} {over}"
-    one = statistics.spread(accuracy)
+    one = summary.spread(accuracy)
     return (
         f"{summary.group} accuracy {one.mean:.4f} ({one.low:.4f} to {one.high:.4f}), sd {one.sd:.4f}, {over}"
     )
@@ -104,7 +139,7 @@ def tabled(summary: Summary) -> list[Table]:
     header = ("metric", "mean", "sd", "95 % interval", "least", "most")
     tables = []
     for stage, metrics in summary.metrics.items():
-        rows = tuple(row(name, values) for name, values in readable(metrics).items())
+        rows = tuple(row(name, values, summary.spread(values)) for name, values in readable(metrics).items())
         if rows:
             tables.append(Table(f"{TITLES[stage]} ({FILES[stage]})", header, rows))
     return tables
@@ -119,9 +154,8 @@ def readable(metrics: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float
     }
 
 
-def row(name: str, values: Sequence[float]) -> tuple[str, ...]:
+def row(name: str, values: Sequence[float], one: Spread) -> tuple[str, ...]:
     """Return one metric's row."""
-    one: Spread = statistics.spread(values)
     interval = f"{number(one.low)} to {number(one.high)}"
     return name, number(one.mean), number(one.sd), interval, number(min(values)), number(max(values))
 
@@ -134,7 +168,8 @@ def number(value: float) -> str:
 def closing(summary: Summary) -> list[str]:
     """Return what the tables do not say."""
     return [
-        f"sd: standard deviation of a run; interval: {INTERVAL}. Metrics that are the same in every run, and those of"
-        " one class, stand in --json.",
+        summary.covered,
+        f"sd: standard deviation of a run; interval: {summary.interval}. Metrics that are the same in every run, and"
+        " those of one class, stand in --json.",
         f"Compare: darkroom compare {summary.group} OTHER@",
     ]
