@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -13,6 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+from darkroom import UserError
 
 SEAL = "MD5SUMS"
 """The file in which :func:`seal` notes what a folder holds, in the form that ``md5sum --check`` reads."""
@@ -118,6 +121,31 @@ def write_csv(path: Path, columns: Iterable[str], rows: Iterable[Iterable[object
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([f"{v:.6g}" if isinstance(v, float) else v for v in row] for row in rows)
+
+
+def is_linked_by_dvc(path: Path) -> bool:
+    """Return whether ``path`` is a link into DVC's cache, as `dvc add` leaves where ``cache.type`` is symlink.
+
+    Wherever that cache lies, its objects are called after the MD5 of their content, by which they are told.
+
+    Raises
+    ------
+    UserError
+        It is, and the object is damaged.
+    """
+    target = path.resolve()
+    named = _OBJECT.search(target.as_posix())
+    if not path.is_symlink() or not named or not target.is_file():
+        return False
+    if _md5(target) != "".join(named.groups()):
+        raise UserError(
+            f"{path}: damaged in DVC's cache: {target} is not what its name says; remove it, then `dvc pull`, or put "
+            "the file there again and `dvc add` it"
+        )
+    return True
+
+
+_OBJECT = re.compile(r"/files/md5/([0-9a-f]{2})/([0-9a-f]{30})$")
 
 
 def python_files(*entries: Path) -> list[Path]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from darkroom import UserError
+from darkroom import UserError, files
 from darkroom.decode import archives
 from darkroom.decode.archives import Member
 from darkroom.decode.rejections import Rejected
@@ -138,9 +138,10 @@ def _found(members: Sequence[Member], labels: LabelsParams, inbox: Path) -> tupl
     """
     name = _path(labels.file or "")
     inside = next((member for member in members if member.id == name), None)
-    beside = (inbox / (labels.file or "")).resolve()
-    if inside is None and beside.is_relative_to(inbox.resolve()) and beside.is_file():
-        return None, f"{inbox / (labels.file or '')}", beside.read_bytes()
+    beside = inbox / (labels.file or "")
+    ours = beside.resolve().is_relative_to(inbox.resolve()) or files.is_linked_by_dvc(beside)
+    if inside is None and ours and beside.is_file():
+        return None, f"{beside}", beside.read_bytes()
     ends = [member for member in members if member.id.endswith(f"/{name}")]
     inside = inside or (ends[0] if len(ends) == 1 else None)
     if inside is None:

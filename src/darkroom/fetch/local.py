@@ -1,5 +1,6 @@
 """A folder or an archive on this machine: folders are packed, archives copied as they came."""
 
+import difflib
 import os
 import shutil
 import stat
@@ -53,11 +54,25 @@ def _find(path: str, inbox: Path) -> Path:
         if candidate.exists():
             return candidate
     places = f"{wanted}" if wanted.is_absolute() else f"{inbox}/ and {Path.cwd()}"
-    raise UserError(f"params.yaml: source.path: {path!r} is not there; looked in {places}")
+    raise UserError(
+        f"params.yaml: source.path: {path!r} is not there; looked in {places}; {_there(path, inbox)}"
+    )
+
+
+def _there(path: str, inbox: Path) -> str:
+    """Return what lies in ``inbox``, names like ``path`` first, and what DVC would bring there."""
+    names = sorted(entry.name for entry in inbox.iterdir()) if inbox.is_dir() else []
+    if f"{path}.dvc" in names:
+        return f"{inbox / path}.dvc says that DVC has it: `dvc pull` or `dvc checkout` brings it"
+    names = [name for name in names if not name.startswith(".") and not name.endswith(".dvc")]
+    near = difflib.get_close_matches(path, names, n=3)
+    names = [*near, *(name for name in names if name not in near)]
+    return f"{inbox}/ holds {_some(names)}" if names else f"{inbox}/ is empty"
 
 
 def _origin(found: Path, inbox: Path) -> str:
-    real = found.resolve()
+    # A link that DVC made lies where its name does, and not in the cache.
+    real = found.parent.resolve() / found.name if files.is_linked_by_dvc(found) else found.resolve()
     if real.is_relative_to(inbox.resolve()):
         return real.relative_to(inbox.resolve()).as_posix()
     print(
@@ -88,14 +103,14 @@ def _copy(path: Path, raw: Path, taken: list[str]) -> Path:
 def _pack(folder: Path, raw: Path, taken: list[str], inbox: Path) -> Path:
     """Pack ``folder`` into a stored zip, member by member, its own name the first part of each member's."""
     root = folder.resolve()
-    # The inbox holds its own .gitignore, and pointer files of `dvc add`: not part of the images.
-    skip = (".gitignore", ".dvc") if root == inbox.resolve() else ()
+    # What git and `dvc add` keep beside a user's images is not part of them.
+    skip = (".gitignore", ".dvc") if root.is_relative_to(inbox.resolve()) else ()
     target = raw / archives.name_for(f"{root.name}.zip", b"", taken)
     left_out: list[str] = []
     count = 0
     with files.whole(target) as part, zipfile.ZipFile(part, "w") as archive:
         for path in _walk(root, root, left_out):
-            if path.parent == root and path.name.endswith(skip):
+            if path.name.endswith(skip):
                 continue
             _add(archive, path, _name(path.relative_to(root.parent)))
             count += 1
@@ -120,7 +135,9 @@ def _walk(folder: Path, root: Path, left_out: list[str]) -> Iterator[Path]:
         path = Path(entry.path)
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(path, root, left_out)
-        elif entry.is_file(follow_symlinks=False) or _stays_inside(path, root):
+        elif (
+            entry.is_file(follow_symlinks=False) or _stays_inside(path, root) or files.is_linked_by_dvc(path)
+        ):
             yield path
         else:  # a link out of the folder or to a folder (which could go round in circles), a pipe, a device
             left_out.append(_name(path.relative_to(root)))
