@@ -2,22 +2,76 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
+from darkroom.decode import encodings
 from darkroom.decode.rejections import Reason, Rejected
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_SURROGATE = re.compile(r"[\udc80-\udcff]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 def decoded(raw: bytes) -> str:
-    """Return ``raw`` as UTF-8 text; bytes that are none become surrogates, which :func:`safe` spells out."""
+    """Return ``raw`` as UTF-8 text; bytes that are none become surrogates, which :func:`together` reads."""
     return raw.decode("utf-8", "surrogateescape")
 
 
-def safe(name: str) -> str:
-    r"""Return ``name`` as an id: parts joined by ``/``, in Unicode's composed form (NFC).
+def together(found: Sequence[str], wanted: str) -> tuple[list[str], encodings.Reading | None]:
+    """Return the names of one archive, as :func:`decoded` gave them, with those that are not UTF-8 read by a code page.
 
-    Bytes that are no UTF-8 are spelled ``\xe9``, so that such a file can be used and its id written.
+    Parameters
+    ----------
+    found : sequence of str
+    wanted : str
+        `decode.name_encoding`.
+
+    Returns
+    -------
+    list of str
+        In the order given; a name that ``wanted`` cannot read keeps its surrogates, which :func:`safe` spells out.
+    Reading or None
+        How these were read; None where all names are UTF-8.
+    """
+    raw = [name.encode("utf-8", "surrogateescape") for name in found]
+    others = [name for name, text in zip(raw, found, strict=True) if not is_utf8(text)]
+    if not others:
+        return list(found), None
+    reading = encodings.read(others, wanted)
+    return [
+        text if is_utf8(text) else _read(name, reading.encoding, text)
+        for name, text in zip(raw, found, strict=True)
+    ], reading
+
+
+def is_utf8(text: str) -> bool:
+    """Return whether a name that :func:`decoded` gave was UTF-8."""
+    # Nearly all names are printable, and this is a single pass in C.
+    return text.isprintable() or not _SURROGATE.search(text)
+
+
+def _read(raw: bytes, encoding: str, otherwise: str) -> str:
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError:
+        return otherwise
+
+
+def ids(came: Sequence[str]) -> list[str]:
+    """Return names in Unicode's composed form (NFC), in which names that look the same are the same.
+
+    Two that differ in nothing but their composition are two files, though: these keep their names as they came.
+    """
+    composed = [unicodedata.normalize("NFC", name) for name in came]
+    forms = dict(zip(composed, came, strict=True))
+    several = {id for id, name in zip(composed, came, strict=True) if forms[id] != name}
+    return [name if id in several else id for id, name in zip(composed, came, strict=True)]
+
+
+def safe(name: str) -> str:
+    r"""Return ``name`` as an id: parts joined by ``/``.
+
+    Bytes that could not be read as text are spelled ``\xe9``, so that such a file can be used and its id written.
 
     Raises
     ------
@@ -40,7 +94,7 @@ def safe(name: str) -> str:
         raise _unsafe("climbs with '..'")
     if not parts:
         raise _unsafe("empty")
-    return unicodedata.normalize("NFC", "/".join(parts))
+    return "/".join(parts)
 
 
 def shown(name: str) -> str:
