@@ -26,9 +26,6 @@ class Prepared(NamedTuple):
     brightest: int | None = None
 
 
-_BACKGROUNDS = {"white": (255, 255, 255), "black": (0, 0, 0)}
-
-
 @dataclass(frozen=True)
 class Preparation:
     """What is done to every picture, as it stands in ``images.json`` under ``preparation``.
@@ -51,9 +48,6 @@ class Preparation:
     @classmethod
     def of(cls, image: ImageParams, decode: DecodeParams) -> Self:
         """Return what the two sections of params.yaml ask for, with 16 bits where their depth is to be found."""
-        red, green, blue = (
-            _BACKGROUNDS[image.background] if isinstance(image.background, str) else image.background
-        )
         return cls(
             resolution=image.height_and_width,
             color=image.color,
@@ -63,7 +57,7 @@ class Preparation:
             reduced=decode.reduced,
             max_pixels=decode.max_pixels,
             min_side=decode.min_side,
-            background=(red, green, blue),
+            background=image.background_color,
             bit_depth=16 if image.bit_depth == "auto" else image.bit_depth,
         )
 

@@ -84,6 +84,13 @@ class ImageParams(Section):
         height, width = self.resolution if isinstance(self.resolution, list) else [self.resolution] * 2
         return height, width
 
+    @property
+    def background_color(self) -> tuple[int, int, int]:
+        """The background as (red, green, blue), each 0 to 255."""
+        named = {"white": [255] * 3, "black": [0] * 3}
+        red, green, blue = named[self.background] if isinstance(self.background, str) else self.background
+        return red, green, blue
+
 
 class DecodeParams(Section):
     """How the work is spread, what limits hold, and how the pixels are stored."""
