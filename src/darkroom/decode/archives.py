@@ -227,16 +227,15 @@ class _Listing:
         Where names are not UTF-8 it is printed how they are read, of the archive called ``shown``.
         """
         found = self._opened(place, kind)
-        texts, reading = names.together([item.name for item in found], self._name_encoding)
-        if reading is None:
-            return found
-        changed = [number for number, item in enumerate(found) if not names.is_utf8(item.name)]
-        for number in changed:
-            text = zips.with_slashes(texts[number]) if kind == "zip" else texts[number]
-            found[number] = found[number]._replace(name=text)
-        example = names.shown(found[changed[0]].name)
-        judged = self._name_encoding == "auto"
-        print(encodings.told(shown, len(changed), example, reading, judged), file=sys.stderr)
+        texts, reading, so_read = names.together([item.name for item in found], self._name_encoding)
+        for number, text in enumerate(texts):
+            if text != found[number].name:
+                name = zips.with_slashes(text) if kind == "zip" else text
+                found[number] = found[number]._replace(name=name)
+        if reading:
+            example = names.shown(found[so_read[0]].name)
+            judged = self._name_encoding == "auto"
+            print(encodings.told(shown, len(so_read), example, reading, judged), file=sys.stderr)
         return found
 
     def _opened(self, place: Place, kind: str) -> list[Listed]:

@@ -158,3 +158,6 @@ ENCODINGS: dict[str, Callable[[str, str], float]] = {
 
 The last one reads any bytes, so there always is a reading.
 """
+
+OF_TWO_BYTES = frozenset(("cp932", "euc_jp", "cp949", "gbk", "big5"))
+"""Those of :data:`ENCODINGS` in which a character may take two bytes."""

@@ -25,12 +25,13 @@ def told(name: str, pictures: tuple[str, ...]) -> str:
     pictures : tuple of str
         Suffixes of pictures: one that only begins with a dot, ``.0001.jpg``, may be the user's own.
     """
-    *folders, file = name.lower().split("/")
+    *folders, file = name.split("/")
     for folder in folders:
-        if folder in _FOLDERS:
-            return f"{folder}: {_FOLDERS[folder]}"
+        if folder.lower() in _FOLDERS:
+            return f"{folder}: {_FOLDERS[folder.lower()]}"
         if folder.startswith(".") and folder.strip("."):
             return f"{folder}: a hidden folder"
+    file = file.lower()
     if file.startswith("._"):
         return "macOS keeps the attributes of another file there"
     if file.endswith(".dvc"):

@@ -26,7 +26,7 @@ _ENTRY_MARK, _END_MARK, _END64_MARK, _LOCATOR_MARK = (
     b"PK\x06\x07",
 )
 _TAIL = 1 << 20  # bytes searched for the end record: 64 KiB of comment, and what was appended to the archive
-_ENCRYPTED = 0x1 | 0x40  # flag bits
+_ENCRYPTED, _UTF8 = 0x1 | 0x40, 0x800  # flag bits
 
 
 class _Directory(NamedTuple):
@@ -205,9 +205,9 @@ def _file(entry: _Entry, place: Place, shift: int) -> Listed:
 def _name(entry: _Entry) -> str:
     field = _extra_field(entry.extra, 0x7075) if entry.extra else b""  # the name in UTF-8, of Info-ZIP
     if len(field) > 5 and field[0] == 1 and int.from_bytes(field[1:5], "little") == binascii.crc32(entry.raw):
-        return names.decoded(field[5:])
+        return names.decoded(field[5:], certain=True)
     # Many writers use UTF-8 and do not set the flag: whether the bytes are such tells more.
-    name = names.decoded(entry.raw)
+    name = names.decoded(entry.raw, certain=bool(entry.flags & _UTF8))
     # A backslash may be half of a character where the name is not UTF-8.
     return with_slashes(name) if entry.system == 0 and names.is_utf8(name) else name
 
