@@ -3,7 +3,7 @@
 import itertools
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -275,7 +275,7 @@ class _Listing:
     def sorted(self) -> tuple[list[Member], list[Refused]]:
         """Return the members and the refused, each sorted by id, later members of the same id refused."""
         ids = names.ids([member.id for member in self._members])
-        self._members = [replace(member, id=id) for member, id in zip(self._members, ids, strict=True)]
+        self._members = [Member(id, member.place) for id, member in zip(ids, self._members, strict=True)]
         self._members.sort(key=lambda member: member.id)  # stable: the archive's order among equals
         kept = list(self._first_of_each_id())
         self._refused.sort()
@@ -292,6 +292,6 @@ class _Listing:
 
 
 def _may_be_archive(item: Found) -> bool:
-    if leftovers.told(item.name, PICTURES):
+    if not item.place.bytes or item.name.lower().endswith(PICTURES + _DOCUMENTS):
         return False
-    return item.place.bytes > 0 and not item.name.lower().endswith(PICTURES + _DOCUMENTS)
+    return not leftovers.told(item.name, PICTURES)
