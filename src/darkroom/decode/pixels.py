@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image
 
+from darkroom import how_to_install
 from darkroom.decode import complaints, formats, netpbm, samples
 from darkroom.decode.rejections import Reason, Rejected
 
@@ -212,7 +213,7 @@ def _register_heif() -> None:
     except ModuleNotFoundError:
         raise Rejected(
             Reason.UNSUPPORTED,
-            "HEIF; install pillow-heif (`uv pip install --editable '.[heif]'`), then `dvc repro --force decode`",
+            f"HEIF; install pillow-heif ({how_to_install('heif')}), then `dvc repro --force decode`",
         ) from None
     pillow_heif.register_heif_opener()
 
