@@ -155,15 +155,6 @@ def test_a_name_that_is_no_utf_8_is_spelled_out(darkroom, models, tmp_path, pict
     assert done.ids == [r"\xe9.png"]
 
 
-def test_what_systems_leave_in_an_archive_is_passed_over(darkroom, models, pictures):
-    with zipfile.ZipFile(pictures / "mac.zip", "w") as archive:
-        archive.write(pictures / "1.png", "photos/1.png")
-        archive.writestr("__MACOSX/photos/._1.png", b"\0\5\x16\7")
-        archive.writestr("photos/.DS_Store", b"Bud1")
-    done = darkroom(pictures, "predict", models, "mac.zip")
-    assert (done.code, done.ids) == (0, ["mac.zip/photos/1.png"])
-
-
 def test_a_picture_named_twice_is_predicted_twice(darkroom, models, pictures):
     done = darkroom(pictures, "predict", models, "1.png", "2.png", "1.png")
     assert done.ids == ["1.png", "2.png", "1.png"]
@@ -433,3 +424,12 @@ def test_a_terminal_shows_how_far_it_is(workspace):
         assert running.wait(60) == 0
     os.close(leader)
     assert b"120/120" in said
+
+
+def test_what_systems_leave_in_an_archive_is_passed_over(darkroom, models, pictures):
+    with zipfile.ZipFile(pictures / "mac.zip", "w") as archive:
+        archive.write(pictures / "1.png", "photos/1.png")
+        archive.writestr("__MACOSX/photos/._1.png", b"\0\5\x16\7")
+        archive.writestr("photos/.DS_Store", b"Bud1")
+    done = darkroom(pictures, "predict", models, "mac.zip")
+    assert (done.code, done.ids) == (0, ["mac.zip/photos/1.png"])
