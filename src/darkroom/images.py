@@ -151,7 +151,13 @@ def check_prepared(folder: Path, image: ImageParams) -> None:
         They were prepared otherwise.
     """
     made = files.read_json(folder / "images.json")["preparation"]
-    asked = {**image.model_dump(mode="json"), "resolution": list(image.height_and_width)}
+    asked = {
+        **image.model_dump(mode="json"),
+        "resolution": list(image.height_and_width),
+        "background": list(image.background_color),
+    }
+    if image.bit_depth == "auto":
+        del asked["bit_depth"]  # what was found stands there
     differences = [
         f"image.{key} {made.get(key)!r}, where params.yaml says {value!r}"
         for key, value in asked.items()

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -36,11 +37,17 @@ MARKS = (
     b"IDAT",
     b"IEND",
     b"tRNS",
+    b"\xff\x51",
+    b"\xff\x90",
+    b"ihdr",
+    b"ispe",
+    b"65535\n",
 )
 PREPARATIONS = [
     Preparation((32, 32), "grayscale", "squash", "auto", (), False, 10**6, 1),
     Preparation((24, 40), "rgb", "fit", "auto", ("trim", "equalize"), False, 10**6, 1),
     Preparation((16, 16), "rgb", "crop", "area", (), True, 10**6, 2),
+    Preparation((16, 16), "rgb", "squash", "auto", (), False, 10**6, 1, (0, 128, 255), 12),
 ]
 
 
@@ -63,6 +70,13 @@ def made_seeds() -> list[bytes]:
         ("TIFF", {"compression": "jpeg"}),
         ("AVIF", {}),
         ("MPO", {}),
+        ("JPEG2000", {}),
+        ("JPEG2000", {"no_jp2": True, "tile_size": (64, 64)}),
+        ("TGA", {}),
+        ("TGA", {"compression": "tga_rle"}),
+        ("PCX", {}),
+        ("PPM", {}),
+        *([("HEIF", {})] if _has_heif() else []),
     ):
         file = io.BytesIO()
         color.save(file, kind, **options)  # type: ignore[arg-type]
@@ -74,11 +88,37 @@ def made_seeds() -> list[bytes]:
         (color.convert("P"), "PNG"),
         (color.convert("1"), "PNG"),
         (Image.fromarray(noise[:, :, 0].astype(np.uint16) * 257), "PNG"),
+        (Image.fromarray(noise[:, :, 0].astype(np.uint16) * 16), "TIFF"),
+        (Image.fromarray(noise[:, :, 0].astype(np.uint16) * 16), "JPEG2000"),
+        (color.convert("P"), "TGA"),
+        (color.convert("P"), "PCX"),
+        (color.convert("1"), "PCX"),
     ):
         file = io.BytesIO()
         image.save(file, kind)
         seeds.append(file.getvalue())
+    for suffix in (".png", ".tiff"):
+        seeds.append(cv2.imencode(suffix, noise.astype(np.uint16) * 16)[1].tobytes())
+    numbers = b" ".join(b"%d" % value for value in noise[:8, :8, 0].ravel())
+    seeds += [
+        b"P1\n# bits\n8 8\n" + b"01" * 32,
+        b"P2 8 8 255 " + numbers,
+        b"P3 4 4 255 " + numbers,
+        b"P4 9 8\n" + noise.tobytes()[:16],
+        b"P5 8 8 4095\n" + bytes(noise[:16, :8, 0] % 16),
+        b"P6 4 4 65535\n" + noise.tobytes()[:96],
+        b"P7\nWIDTH 4\nHEIGHT 4\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n" + noise.tobytes()[:64],
+    ]
     return seeds
+
+
+def _has_heif() -> bool:
+    try:
+        import pillow_heif
+    except ModuleNotFoundError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
 
 
 def mutated(draw: random.Random, seeds: Sequence[bytes]) -> bytes:

@@ -41,9 +41,9 @@ def zipped(contents, method=zipfile.ZIP_DEFLATED, **attributes):
     return buffer.getvalue()
 
 
-def tarred(contents, packer="", form=tarfile.PAX_FORMAT, **attributes):
+def tarred(contents, packer="", form=tarfile.PAX_FORMAT, encoding="utf-8", **attributes):
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=form) as archive:
+    with tarfile.open(fileobj=buffer, mode="w", format=form, encoding=encoding) as archive:
         for name, content in contents.items():
             info = tarfile.TarInfo(name)
             info.size = len(content)
@@ -188,9 +188,17 @@ def test_folders_are_no_files(listed):
 
 @pytest.mark.parametrize("pack", [zipped, tarred])
 def test_names_that_mean_the_same_file_are_kept_once(listed, pack):
-    members, refused = listed(a=pack({"a/é.jpg": b"1", "./a//e\u0301.jpg": b"2", "b.jpg": b"3"}))
+    members, refused = listed(a=pack({"a/é.jpg": b"1", "./a//é.jpg": b"2", "b.jpg": b"3"}))
     assert contents_of(members) == {"a/é.jpg": b"1", "b.jpg": b"3"}
     assert refused == {"a/é.jpg": Reason.DUPLICATE_NAME}
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_a_name_is_brought_into_its_composed_form_unless_another_file_has_that(listed, pack):
+    packed = {"e\u0301/1.jpg": b"1", "e\u0301/2.jpg": b"2", "\u00e9/2.jpg": b"3"}
+    members, refused = listed(a=pack(packed))
+    assert contents_of(members) == {"\u00e9/1.jpg": b"1", "e\u0301/2.jpg": b"2", "\u00e9/2.jpg": b"3"}
+    assert refused == {}
 
 
 @pytest.mark.parametrize(
@@ -199,20 +207,73 @@ def test_names_that_mean_the_same_file_are_kept_once(listed, pack):
         (b"caf\x82.jpg", 0, "café.jpg"),  # code page 437, as the format says
         ("café.jpg".encode(), 0, "café.jpg"),  # UTF-8 that does not say so
         ("café.jpg".encode(), 0x800, "café.jpg"),
-        (b"caf\xe9!.jpg", 0x800, "caf\\xe9!.jpg"),  # says UTF-8, is none
+        (b"caf\xe9!.jpg", 0x800, "café!.jpg"),  # says UTF-8, is none
+        ("猫/表".encode("cp932"), 0, "猫/表"),  # the last byte is that of a backslash
+        ("고양이/1.jpg".encode("cp949"), 0, "고양이/1.jpg"),
+        ("\uace0\uc591\\1.jpg".encode("cp949"), 0, "고양/1.jpg"),
     ],
 )
 def test_zip_name_in_any_encoding_becomes_text(listed, raw, flags, expected):
-    data = zipped({"x" * len(raw): b"1"}).replace(b"x" * len(raw), raw)
+    data = zipped({"x" * len(raw): b"1"}, create_system=0).replace(b"x" * len(raw), raw)
     entry = data.index(b"PK\x01\x02")
     data = data[: entry + 8] + struct.pack("<H", flags) + data[entry + 10 :]
     members, _ = listed(a=data)
     assert contents_of(members) == {expected: b"1"}
 
 
-def test_tar_name_that_is_no_utf8_is_spelled_out(listed):
-    members, _ = listed(a=tarred({"caf\udce9/1.jpg": b"1"}, form=tarfile.GNU_FORMAT))
-    assert contents_of(members) == {"caf\\xe9/1.jpg": b"1"}
+def test_names_that_are_not_utf8_are_read_as_one_archive_and_told(listed, capsys):
+    members, _ = listed(a=tarred({"caf\udce9/1.jpg": b"1", "th\udce9/1.jpg": b"2"}, form=tarfile.GNU_FORMAT))
+    assert contents_of(members) == {"café/1.jpg": b"1", "thé/1.jpg": b"2"}
+    told = capsys.readouterr().err
+    assert "a: 2 names are not UTF-8; read as cp1252" in told
+    assert "decode.name_encoding" in told
+
+
+def test_names_are_read_by_the_encoding_that_is_asked_for(tmp_path):
+    (tmp_path / "raw").mkdir()
+    names = {"猫/1.jpg": b"1", "表.jpg": b"2"}
+    packed = tarred(names, form=tarfile.GNU_FORMAT, encoding="gbk")
+    (tmp_path / "raw" / "a").write_bytes(packed)
+    members, _ = archives.members(tmp_path / "raw", tmp_path / "scratch", 10**9, "gbk")
+    assert {m.id for m in members} == set(names)
+    members, _ = archives.members(tmp_path / "raw", tmp_path / "scratch", 10**9, "ascii")
+    assert {m.id for m in members} == {"è/1.jpg", "\\xb1\\xed.jpg"}
+
+
+def test_two_bytes_that_are_utf8_by_accident_are_read_as_their_neighbours(listed, capsys):
+    names = {"猫/1.jpg": b"1", "正常照片/1.jpg": b"2"}
+    members, _ = listed(a=tarred(names, form=tarfile.GNU_FORMAT, encoding="gbk"))
+    assert contents_of(members) == names
+    assert "2 names are not UTF-8; read as gbk" in capsys.readouterr().err
+
+
+def test_utf8_beside_another_code_page_stays_utf8(listed, capsys):
+    members, _ = listed(a=tarred({"é/1.jpg": b"1", "caf\udce9/1.jpg": b"2"}, form=tarfile.GNU_FORMAT))
+    assert contents_of(members) == {"é/1.jpg": b"1", "café/1.jpg": b"2"}
+    assert "1 names are not UTF-8; read as cp1252" in capsys.readouterr().err
+
+
+LEFT_BEHIND = [
+    *(
+        "__MACOSX/cat/._0.jpg",
+        "cat/._0.jpg",
+        "cat/.DS_Store",
+        ".git/HEAD",
+        ".dvc/cache/0.jpg",
+        "cat/.gitignore",
+    ),
+    *("cat/Thumbs.db", "cat/Desktop.ini", "@eaDir/0.jpg/thumb.jpg", "$RECYCLE.BIN/0.jpg", "cat.dvc"),
+    ".ipynb_checkpoints/0-checkpoint.jpg",
+]
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred, lambda c: zipped({"in.zip": zipped(c)})])
+def test_what_systems_leave_behind_is_told_apart(listed, pack):
+    own = ["cat/0.jpg", "cat/.0001.jpg", "a..b/1.jpg", "macosx/1.jpg", "dvc/thumbs.jpg"]
+    members, refused = listed(a=pack(dict.fromkeys([*own, *LEFT_BEHIND], b"x")))
+    nested = "in.zip/" if "in.zip/cat/0.jpg" in members else ""
+    assert set(members) == {nested + name for name in own}
+    assert refused == {nested + name: Reason.SYSTEM_FILE for name in LEFT_BEHIND}
 
 
 def test_windows_separators_of_old_zips_are_understood(listed):

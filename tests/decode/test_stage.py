@@ -18,7 +18,8 @@ import pandas as pd
 import pytest
 
 from darkroom import UserError, images
-from darkroom.decode import stage, workfolder
+from darkroom.decode import shards, stage, workfolder
+from darkroom.decode.preparation import Preparation
 from darkroom.params import read_params
 
 
@@ -79,6 +80,7 @@ def test_images_keep_their_order_label_and_pixels(root: Path) -> None:
         "classes": 2,
         "duplicates": 0,
         "label_conflicts": 0,
+        "flat_images": 0,
     }
     assert list(found.index["id"]) == sorted(many(6))
     assert list(found.index["label"]) == ["a"] * 3 + ["b"] * 3
@@ -102,7 +104,14 @@ def test_every_odd_file_is_accounted_for(
     rejected = pd.read_csv("data/images/rejected.csv")
     assert list(rejected.columns) == ["id", "reason", "detail"]
     assert rejected["id"].is_monotonic_increasing
-    assert capfd.readouterr() == ("", "")
+    told = capfd.readouterr()
+    assert told.out.startswith(
+        "decode: 2 pictures have 16 bits; the brightest sample is 65475: 16 bits hold all"
+    )
+    assert told.out.count("\n") == 1
+    assert metrics["bit_depth"] == 16
+    assert told.err.startswith(f"decode: warning: {metrics['flat_images']} images are of one flat value")
+    assert told.err.count("\n") == 1
 
 
 def test_images_without_a_label_are_kept_apart(root: Path) -> None:
@@ -294,3 +303,129 @@ def test_memory_does_not_grow_with_the_number_of_images(root: Path) -> None:
         peaks[count] = int(done.stdout.split()[-1])
     assert max(peaks.values()) < 500
     assert peaks[50_000] < peaks[1_000] + 200
+
+
+def gray16(seed: int, most: int = 4095) -> np.ndarray:
+    picture = np.random.default_rng(seed).integers(0, most + 1, (12, 10), np.uint16)
+    picture[0, 0] = most
+    return picture
+
+
+def of_16_bits(suffix: str) -> dict[str, bytes]:
+    """Return a data set in which most shards of two images hold a picture of 12 bits in 16."""
+    members = {}
+    for number in range(9):
+        picture = gray16(number, [4095, 900, 2000][number % 3]) if number < 7 else gray16(number) >> 4
+        picture = picture if number < 7 else picture.astype(np.uint8)
+        members[f"{'ab'[number % 2]}/{number}.{suffix}"] = cv2.imencode(f".{suffix}", picture)[1].tobytes()
+    return members
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff", "pgm"])
+def test_the_whole_set_tells_how_many_of_16_bits_are_used(
+    root: Path, capsys: pytest.CaptureFixture[str], suffix: str
+) -> None:
+    members = of_16_bits(suffix)
+    pack(members)
+    metrics = run(root, resolution=[12, 10], shard_images=2)
+    assert metrics["bit_depth"] == 12
+    assert "the brightest sample is 4095: 12 bits hold all" in capsys.readouterr().out
+    found = images.Images(Path("data/images"))
+    assert found.description["preparation"]["bit_depth"] == 12
+    for row, id in enumerate(found.index["id"]):
+        wide = cv2.imdecode(np.frombuffer(members[id], np.uint8), cv2.IMREAD_UNCHANGED)
+        expected = wide >> 4 if wide.dtype == np.uint16 else wide
+        assert np.array_equal(found.take([row])[0, :, :, 0], expected)
+    # What predict does with a picture of the set, and with one brighter than any of it.
+    preparation = Preparation.from_json(found.description["preparation"])
+    assert np.array_equal(
+        preparation.prepare(members["a/0.png".replace("png", suffix)]).pixels, found.take([0])[0]
+    )
+    bright = cv2.imencode(".png", np.full((12, 10), 4096 + 16, np.uint16))[1].tobytes()
+    assert (preparation.prepare(bright).pixels == 255).all()
+
+
+@pytest.mark.parametrize("changes", [{"workers": 1}, {"workers": 4}, {"workers": 2, "backend": "loky"}])
+def test_the_depth_found_does_not_depend_on_how_the_work_is_spread(
+    root: Path, changes: dict[str, Any]
+) -> None:
+    pack(of_16_bits("png"))
+    run(root, "first", shard_images=2)
+    run(root, "second", shard_images=2, **changes)
+    assert digest(Path("first")) == digest(Path("second"))
+
+
+@pytest.mark.parametrize("killed_after", range(1, 9))
+def test_a_run_killed_before_or_after_the_depth_was_known_ends_in_the_same_bytes(
+    root: Path, killed_after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack(of_16_bits("png"))
+    run(root, "whole", shard_images=2)
+    write, written = shards.write, []
+
+    def killed(*arguments: Any) -> int:
+        if len(written) == killed_after:
+            raise KeyboardInterrupt
+        written.append(arguments)
+        return write(*arguments)
+
+    monkeypatch.setattr(shards, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(root, shard_images=2, workers=1)
+    monkeypatch.setattr(shards, "write", write)
+    # In between, another depth is asked for: its shards are others.
+    run(root, "other", shard_images=2, bit_depth=14)
+    run(root, shard_images=2)
+    assert digest(Path("data/images")) == digest(Path("whole"))
+    assert digest(Path("other")) != digest(Path("whole"))
+
+
+def test_a_depth_that_is_asked_for_clips_what_is_brighter(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack(of_16_bits("png"))
+    assert run(root, bit_depth=10)["bit_depth"] == 10
+    assert "1023 is white, and what is brighter is clipped" in capsys.readouterr().out
+    assert images.Images(Path("data/images")).take([0]).max() == 255
+
+
+def drawing(place: int) -> bytes:
+    picture = np.full((12, 10, 4), 255, np.uint8)
+    picture[..., 3] = 0
+    picture[place : place + 4, 2:7, 3] = 255
+    return cv2.imencode(".png", picture)[1].tobytes()
+
+
+def test_white_drawings_are_seen_on_black_and_blank_ones_are_told(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack({f"{'ab'[place % 2]}/{place}.png": drawing(place) for place in range(6)})
+    with pytest.raises(UserError, match="duplicate with another label"):
+        run(root)
+    assert "6 images are of one flat value once prepared: 6 white (as a/0.png)" in capsys.readouterr().err
+    metrics = run(root, background="black")
+    assert (metrics["used"], metrics["flat_images"]) == (6, 0)
+    assert capsys.readouterr().err == ""
+
+
+def test_what_systems_leave_behind_never_stops_the_run(root: Path) -> None:
+    left = {f"__MACOSX/{id}": b"\0\5\x16\7" for id in many(4)} | {"a/.DS_Store": b"x", "b/Thumbs.db": b"x"}
+    pack(many(4) | left)
+    metrics = run(root, max_rejected=0.0)
+    assert (metrics["used"], metrics["rejected_system_file"], metrics["rejected"]) == (4, 6, 6)
+    pack(left)
+    with pytest.raises(UserError, match="none of 6 files could be used: 6 system file"):
+        run(root)
+
+
+def test_folders_that_differ_in_composition_alone_are_one_class(root: Path) -> None:
+    pack(
+        {
+            f"{folder}/{number}.png": png(number + len(folder) * 9)
+            for folder in ("é", "e\u0301")
+            for number in range(3)
+        }
+    )
+    metrics = run(root)
+    assert (metrics["used"], metrics["classes"]) == (6, 1)
+    assert images.Images(Path("data/images")).description["classes"] == ["é"]

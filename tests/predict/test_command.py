@@ -165,7 +165,8 @@ def test_every_odd_file_is_predicted_or_listed_with_the_reason_of_decode(darkroo
     about = json.loads((models / "model.json").read_text())
     preparation = Preparation.from_json(about["preparation"])
     expected = {}
-    paths = sorted(path for path in (real_images / "odd").iterdir() if path.is_file())
+    # What a system leaves in a folder is not listed, as what is hidden is not.
+    paths = sorted(path for path in (real_images / "odd").iterdir() if path.name != "Thumbs.db")
     for path in paths:
         try:
             preparation.prepare(path.read_bytes())
@@ -423,3 +424,12 @@ def test_a_terminal_shows_how_far_it_is(workspace):
         assert running.wait(60) == 0
     os.close(leader)
     assert b"120/120" in said
+
+
+def test_what_systems_leave_in_an_archive_is_passed_over(darkroom, models, pictures):
+    with zipfile.ZipFile(pictures / "mac.zip", "w") as archive:
+        archive.write(pictures / "1.png", "photos/1.png")
+        archive.writestr("__MACOSX/photos/._1.png", b"\0\5\x16\7")
+        archive.writestr("photos/.DS_Store", b"Bud1")
+    done = darkroom(pictures, "predict", models, "mac.zip")
+    assert (done.code, done.ids) == (0, ["mac.zip/photos/1.png"])

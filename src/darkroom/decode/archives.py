@@ -1,13 +1,14 @@
 """Every file of every archive in data/raw, as members that any thread or process can read where they lie."""
 
 import itertools
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from darkroom import UserError, files
-from darkroom.decode import names, places, tars, zips
+from darkroom.decode import encodings, leftovers, names, places, tars, zips
 from darkroom.decode.places import Found, Listed, Place
 from darkroom.decode.rejections import Reason, Rejected
 
@@ -15,8 +16,13 @@ _NO_DATA = ("source.json", files.SEAL)
 _HEAD = 512  # bytes that tell an archive: one header of a tar
 _UNREAD = {b"Rar!": "RAR", b"7z\xbc\xaf\x27\x1c": "7-Zip", b"\x28\xb5\x2f\xfd": "Zstandard"}
 _IMAGE_STARTS = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
-# What a nested archive is never called. A document is a zip too, and its pictures are none of the data set's.
-_IMAGES = (".jpg", ".jpeg", ".jpe", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif")
+PICTURES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif"),
+    *(".heic", ".heif", ".jp2", ".j2k", ".jpx", ".tga", ".pcx", ".pbm", ".pgm", ".ppm", ".pnm", ".pam"),
+)
+"""Suffixes of files that are pictures and no archives; what they are is told by their content."""
+
+# A document is a zip too, and its pictures are none of the data set's.
 _DOCUMENTS = (
     ".docx",
     ".xlsx",
@@ -40,8 +46,8 @@ class Member:
     Attributes
     ----------
     id : str
-        Its path inside the source, parts joined by ``/``, in Unicode's composed form. Starts with the archive's name
-        where the source has several archives; a nested archive is a folder of its own name.
+        Its path inside the source, parts joined by ``/``, in Unicode's composed form (see :func:`.names.ids`). Starts
+        with the archive's name where the source has several archives; a nested archive is a folder of its own name.
     place : Place
         Where its bytes lie.
     """
@@ -63,7 +69,9 @@ class Refused(NamedTuple):
     detail: str
 
 
-def members(raw: Path, scratch: Path, max_bytes: int) -> tuple[list[Member], list[Refused]]:
+def members(
+    raw: Path, scratch: Path, max_bytes: int, name_encoding: str = "auto"
+) -> tuple[list[Member], list[Refused]]:
     """List every file of every archive in ``raw``, those of nested archives too; folders are no files.
 
     Parameters
@@ -77,11 +85,14 @@ def members(raw: Path, scratch: Path, max_bytes: int) -> tuple[list[Member], lis
     max_bytes : int
         A file of more bytes is refused, and so is a nested archive that holds more; so many are written to ``scratch``
         at most.
+    name_encoding : str
+        How names that are not UTF-8 are read: an encoding that Python knows; "auto": as :mod:`.encodings` judges them.
 
     Returns
     -------
     list of Member, list of Refused
-        Each sorted by id. No two members have the same id: the first in the archive's order is kept.
+        Each sorted by id. No two members have the same id: of files of the very same name the first in the archive's
+        order is kept. What systems and tools leave behind (see :mod:`.leftovers`) is refused as ``system file``.
 
     Raises
     ------
@@ -91,7 +102,7 @@ def members(raw: Path, scratch: Path, max_bytes: int) -> tuple[list[Member], lis
     paths = sorted(path for path in raw.iterdir() if path.name not in _NO_DATA) if raw.is_dir() else []
     if not paths:
         raise UserError(f"{raw}: empty; expected the source's archives, which the stage fetch brings")
-    listing = _Listing(files.empty_folder(scratch), max_bytes)
+    listing = _Listing(files.empty_folder(scratch), max_bytes, name_encoding)
     kinds = {path: _kind(places.whole_file(path)) if path.is_file() else "" for path in paths}
     several = sum(kind != "" for kind in kinds.values()) > 1
     for path, kind in kinds.items():
@@ -124,7 +135,7 @@ def _add_archive(listing: "_Listing", path: Path, kind: str, prefix: str) -> Non
     if kind in _UNREAD.values():
         raise UserError(f"{path}: a {kind} archive, which is not read; pack it again as zip or tar")
     try:
-        for item in listing.opened(places.whole_file(path), kind):
+        for item in listing.opened(places.whole_file(path), kind, path.name):
             listing.add_with_nested(prefix, item, path.name)
     except Rejected as error:
         hint = "raise decode.max_bytes in params.yaml if you trust it"
@@ -154,10 +165,11 @@ def _kind(place: Place) -> str:
 class _Listing:
     """The files found so far, and the bytes they take."""
 
-    def __init__(self, scratch: Path, max_bytes: int) -> None:
+    def __init__(self, scratch: Path, max_bytes: int, name_encoding: str) -> None:
         self.bytes = 0
         self._scratch = scratch
         self._max_bytes = max_bytes
+        self._name_encoding = name_encoding
         self._written = 0
         self._names = (scratch / f"{number:05d}" for number in itertools.count())
         self._members: list[Member] = []
@@ -168,7 +180,9 @@ class _Listing:
 
     def add(self, prefix: str, item: Listed, container: str = "") -> None:
         """Add a file under ``prefix``; what has no name of its own is told under ``container``."""
-        if not isinstance(item, Found):
+        if told := leftovers.told(item.name, PICTURES):
+            self.refuse(prefix + item.name, Reason.SYSTEM_FILE, told)
+        elif not isinstance(item, Found):
             self.refuse(prefix + item.name if item.name else container, item.reason, item.detail)
         elif item.place.bytes > self._max_bytes:
             detail = f"{item.place.bytes} bytes once unpacked, decode.max_bytes is {self._max_bytes}"
@@ -191,7 +205,7 @@ class _Listing:
             name = prefix + names.safe(item.name)
             if kind in _UNREAD.values():
                 raise Rejected(Reason.UNSUPPORTED, f"a {kind} archive; pack it again as zip or tar")
-            found = self.opened(self._in_place(item.place), kind)
+            found = self.opened(self._in_place(item.place), kind, name)
             sizes = [inner.place.bytes for inner in found if isinstance(inner, Found)]
             total = sum(size for size in sizes if size <= self._max_bytes)
             if total > self._max_bytes:
@@ -207,8 +221,24 @@ class _Listing:
                 self.add(f"{name}/", inner, name)
         return None
 
-    def opened(self, place: Place, kind: str) -> list[Listed]:
-        """List the archive at ``place``, which lies bare, unpacking it as a whole where it is compressed as a whole."""
+    def opened(self, place: Place, kind: str, shown: str) -> list[Listed]:
+        """List the archive at ``place``, which lies bare, unpacking it as a whole where it is compressed as a whole.
+
+        Where names are not UTF-8 it is printed how they are read, of the archive called ``shown``.
+        """
+        found = self._opened(place, kind)
+        texts, reading, so_read = names.together([item.name for item in found], self._name_encoding)
+        for number, text in enumerate(texts):
+            if text != found[number].name:
+                name = zips.with_slashes(text) if kind == "zip" else text
+                found[number] = found[number]._replace(name=name)
+        if reading:
+            example = names.shown(found[so_read[0]].name)
+            judged = self._name_encoding == "auto"
+            print(encodings.told(shown, len(so_read), example, reading, judged), file=sys.stderr)
+        return found
+
+    def _opened(self, place: Place, kind: str) -> list[Listed]:
         if kind == "zip":
             return zips.listed(place)
         damage = ""
@@ -244,6 +274,8 @@ class _Listing:
 
     def sorted(self) -> tuple[list[Member], list[Refused]]:
         """Return the members and the refused, each sorted by id, later members of the same id refused."""
+        ids = names.ids([member.id for member in self._members])
+        self._members = [Member(id, member.place) for id, member in zip(ids, self._members, strict=True)]
         self._members.sort(key=lambda member: member.id)  # stable: the archive's order among equals
         kept = list(self._first_of_each_id())
         self._refused.sort()
@@ -260,4 +292,6 @@ class _Listing:
 
 
 def _may_be_archive(item: Found) -> bool:
-    return item.place.bytes > 0 and not item.name.lower().endswith(_IMAGES + _DOCUMENTS)
+    if not item.place.bytes or item.name.lower().endswith(PICTURES + _DOCUMENTS):
+        return False
+    return not leftovers.told(item.name, PICTURES)

@@ -1,13 +1,20 @@
-"""What a file says it is in its first bytes: its real format and, for JPEG and PNG, the facts of its header."""
+"""What a file says it is in its first bytes: its real format and, for some formats, the facts of its header."""
 
 import struct
 import zlib
 from typing import NamedTuple
 
+from darkroom.decode import netpbm
 from darkroom.decode.rejections import Reason, Rejected
 
-SUPPORTED = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
-"""Formats that are decoded, whatever the file's name says; MPO is JPEG with further pictures behind the first."""
+SUPPORTED = (
+    *("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "HEIF", "JPEG2000", "TGA", "PCX"),
+    "NETPBM",
+)
+"""Formats that are decoded, whatever the file's name says; MPO is JPEG with further pictures behind the first.
+
+HEIF is so where the package pillow-heif is installed.
+"""
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -35,20 +42,59 @@ def sniff(data: bytes) -> str:
         return "BMP"
     if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return "TIFF"
-    if data[4:8] == b"ftyp":
-        if data[8:12] in (b"avif", b"avis"):
-            return "AVIF"
-        if data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
-            raise Rejected(Reason.UNSUPPORTED, "HEIF")
+    if data[4:8] == b"ftyp" and (kind := _by_brand(data)):
+        return kind
+    if data.startswith((b"\x00\x00\x00\x0cjP  ", _CODESTREAM)):
+        return "JPEG2000"
+    if netpbm.begins(data):
+        return "NETPBM"
     for name, signature in _UNSUPPORTED:
         if data.startswith(signature):
             raise Rejected(Reason.UNSUPPORTED, name)
+    if _is_pcx(data):
+        return "PCX"
+    if _is_tga(data):
+        return "TGA"
     raise Rejected(Reason.NOT_AN_IMAGE, f"begins with {data[:16]!r}")
 
 
+_CODESTREAM = b"\xff\x4f\xff\x51"  # of JPEG 2000: its first two markers
+_HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
+
+
+def _by_brand(data: bytes) -> str:
+    """Return what the ftyp box of an ISO media file names: AVIF, HEIF or ""."""
+    box = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
+    brands = [box[:4], *(box[at : at + 4] for at in range(8, len(box) - 3, 4))]
+    if brands[0] in (b"mif1", b"msf1"):  # the structure alone; which coding is inside, the others tell
+        return "AVIF" if b"avif" in brands or b"avis" in brands else "HEIF"
+    if brands[0] in (b"avif", b"avis"):
+        return "AVIF"
+    return "HEIF" if brands[0] in _HEIF_BRANDS else ""
+
+
+def _is_pcx(data: bytes) -> bool:
+    if len(data) < 128 or data[0] != 10 or data[1] not in (0, 2, 3, 4, 5) or data[2] != 1:
+        return False
+    left, top, right, bottom = struct.unpack_from("<4H", data, 4)
+    return data[3] in (1, 2, 4, 8) and data[65] in (1, 3, 4) and left <= right and top <= bottom
+
+
+def _is_tga(data: bytes) -> bool:
+    """Return whether the header is one of a Truevision TGA, which has no signature: every field must make sense."""
+    if len(data) < 18:
+        return False
+    _, mapped, kind, first, entries, entry_bits, _, _, width, height, bits, flags = struct.unpack_from(
+        "<3B2HB4H2B", data
+    )
+    if kind not in (1, 2, 3, 9, 10, 11) or flags & 0xC0 or not width or not height:
+        return False
+    if kind in (1, 9):
+        return mapped == 1 and bits == 8 and entry_bits in (15, 16, 24, 32) and 0 < first + entries <= 256
+    return mapped == first == entries == 0 and bits in ((8, 16) if kind in (3, 11) else (15, 16, 24, 32))
+
+
 _UNSUPPORTED = (
-    ("JPEG 2000", b"\x00\x00\x00\x0cjP  "),
-    ("JPEG 2000", b"\xff\x4f\xff\x51"),
     ("JPEG XL", b"\xff\x0a"),
     ("JPEG XL", b"\x00\x00\x00\x0cJXL "),
     ("Photoshop", b"8BPS"),
@@ -58,6 +104,12 @@ _UNSUPPORTED = (
     ("OpenEXR", b"\x76\x2f\x31\x01"),
     ("DICOM", b"\0" * 128 + b"DICM"),
 )
+
+
+def jpeg2000_bits(data: bytes) -> int:
+    """Return the bits of the first component's samples, as the codestream states them; 8 where it does not."""
+    at = data.find(_CODESTREAM)
+    return (data[at + 42] & 0x7F) + 1 if 0 <= at < len(data) - 42 else 8
 
 
 class JpegHeader(NamedTuple):

@@ -103,7 +103,7 @@ def by_folder(id: str, depth: int) -> tuple[str | None, str]:
     folders = id.split("/")[:-1]
     if len(folders) < depth:
         return None, ready_made(folders)
-    label = _ARCHIVE.sub("", folders[-depth])
+    label = _ARCHIVE.sub("", unicodedata.normalize("NFC", folders[-depth]))
     if split_named(label):
         return None, ready_made(folders)
     del folders[-depth]

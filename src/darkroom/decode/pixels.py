@@ -1,8 +1,8 @@
 """Bytes to pixels: the one place that decides whether a picture can be used, and what its pixels are.
 
-JPEG, nearly all of what data sets hold, is decoded by OpenCV, every other format and CMYK by Pillow; where OpenCV
-gives up on a JPEG, Pillow has the last word and supplies the reason. EXIF orientation is applied, transparency laid on
-white, 16 bits become 8, of an animation the first frame counts.
+JPEG, nearly all of what data sets hold, is decoded by OpenCV, Netpbm by :mod:`.netpbm`, every other format and CMYK by
+Pillow; where OpenCV gives up on a JPEG, Pillow has the last word and supplies the reason. EXIF orientation is applied,
+transparency laid on a background, 16 bits become 8, of an animation the first frame counts.
 """
 
 import io
@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image
 
-from darkroom.decode import complaints, formats
+from darkroom import how_to_install
+from darkroom.decode import complaints, formats, netpbm, samples
 from darkroom.decode.rejections import Reason, Rejected
 
 Color = Literal["grayscale", "rgb"]
@@ -32,6 +33,25 @@ _REDUCED = {
     ("rgb", 4): cv2.IMREAD_REDUCED_COLOR_4,
     ("rgb", 8): cv2.IMREAD_REDUCED_COLOR_8,
 }
+
+
+class Rendering(NamedTuple):
+    """What becomes of transparent pixels and of samples of 16 bits.
+
+    Attributes
+    ----------
+    background : (red, green, blue)
+        What shows where a picture is transparent, each 0 to 255.
+    bit_depth : int
+        Bits of 16 that the samples use: 8, 10, 12, 14 or 16; the most they hold becomes 255.
+    """
+
+    background: tuple[int, int, int] = (255, 255, 255)
+    bit_depth: int = 16
+
+
+AS_IT_WAS = Rendering()
+"""On white, and all of the 16 bits."""
 
 
 class Limits(NamedTuple):
@@ -52,15 +72,23 @@ class Limits(NamedTuple):
 class Picture(NamedTuple):
     """A decoded picture: ``pixels`` uint8, (height, width) or (height, width, 3) RGB; its size upright, in pixels.
 
-    Where the decoder shrank it, ``pixels`` is smaller than ``width`` by ``height``.
+    Where the decoder shrank it, ``pixels`` is smaller than ``width`` by ``height``. ``brightest`` is the largest sample
+    of a picture of 16 bits, None for others; see :class:`.samples.Samples`.
     """
 
     pixels: Array
     width: int
     height: int
+    brightest: int | None = None
 
 
-def decode(data: bytes, color: Color, limits: Limits, shrink_to: tuple[int, int] | None = None) -> Picture:
+def decode(
+    data: bytes,
+    color: Color,
+    limits: Limits,
+    shrink_to: tuple[int, int] | None = None,
+    rendering: Rendering = AS_IT_WAS,
+) -> Picture:
     """Decode the bytes of one file.
 
     Parameters
@@ -73,6 +101,7 @@ def decode(data: bytes, color: Color, limits: Limits, shrink_to: tuple[int, int]
     shrink_to : (height, width), optional
         A JPEG may be shrunk by 2, 4 or 8 while it decodes if each side stays at least :data:`SPARE` times as long as
         this.
+    rendering : Rendering, optional
 
     Raises
     ------
@@ -86,7 +115,13 @@ def decode(data: bytes, color: Color, limits: Limits, shrink_to: tuple[int, int]
             return _decode_jpeg(data, color, limits, shrink_to)
         if kind == "PNG":
             formats.check_png(data)
-        return _decode_by_pillow(data, (kind,), color, limits)
+        if kind == "NETPBM":
+            header = netpbm.header(data)
+            limits.check(header.width, header.height)
+            found = samples.of_netpbm(data, header, rendering.bit_depth)
+            pixels = _to_array(_as_image(found), color, rendering.background)
+            return Picture(pixels, header.width, header.height, found.brightest)
+        return _decode_by_pillow(data, (kind,), color, limits, rendering)
 
 
 SPARE = {8: 6.0, 4: 3.5, 2: 1.5}
@@ -142,16 +177,22 @@ def _factor(header: formats.JpegHeader, shrink_to: tuple[int, int] | None) -> in
     return next((factor for factor, least in SPARE.items() if spare / factor >= least), 1)
 
 
-def _decode_by_pillow(data: bytes, kinds: tuple[str, ...], color: Color, limits: Limits) -> Picture:
+def _decode_by_pillow(
+    data: bytes, kinds: tuple[str, ...], color: Color, limits: Limits, rendering: Rendering = AS_IT_WAS
+) -> Picture:
     # Pillow's own limit, raised or lowered to ours, guards frames that are larger than the header says.
     Image.MAX_IMAGE_PIXELS = limits.max_pixels
+    if kinds == ("HEIF",):
+        _register_heif()
 
-    def attempt() -> Array | Rejected:
+    def attempt() -> Picture | Rejected:
         try:
             with Image.open(io.BytesIO(data), formats=kinds) as image:
                 limits.check(*image.size)
-                image.load()
-                return _upright(image, _to_array(image, color))
+                found = samples.of_image(image, data, rendering.bit_depth)
+                pixels = _to_array(image if found is None else _as_image(found), color, rendering.background)
+                pixels = _upright(image, pixels)
+                return Picture(pixels, pixels.shape[1], pixels.shape[0], found.brightest if found else None)
         except Rejected as rejection:
             return rejection
         except MemoryError:
@@ -160,10 +201,21 @@ def _decode_by_pillow(data: bytes, kinds: tuple[str, ...], color: Color, limits:
             # What a damaged file makes a decoder raise has no bounds: struct.error, KeyError, SyntaxError, and more.
             return _rejection(error)
 
-    pixels, _ = complaints.decoded(attempt)
-    if isinstance(pixels, Rejected):
-        raise pixels
-    return Picture(pixels, pixels.shape[1], pixels.shape[0])
+    picture, _ = complaints.decoded(attempt)
+    if isinstance(picture, Rejected):
+        raise picture
+    return picture
+
+
+def _register_heif() -> None:
+    try:
+        import pillow_heif
+    except ModuleNotFoundError:
+        raise Rejected(
+            Reason.UNSUPPORTED,
+            f"HEIF; install pillow-heif ({how_to_install('heif')}), then `dvc repro --force decode`",
+        ) from None
+    pillow_heif.register_heif_opener()
 
 
 def _rejection(error: Exception) -> Rejected:
@@ -181,25 +233,21 @@ def _rejection(error: Exception) -> Rejected:
     return Rejected(Reason.CORRUPT, words or type(error).__name__)
 
 
-def _to_array(image: Image.Image, color: Color) -> Array:
-    """Return the pixels of a loaded image: uint8, (height, width[, 3]), on white where it is transparent."""
-    if image.mode.startswith("I;16"):
-        gray = _from_16_bits(image)
-        return gray if color == "grayscale" else cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB)  # type: ignore[return-value]
+def _as_image(found: samples.Samples) -> Image.Image:
+    return Image.fromarray(found.pixels[..., 0] if found.pixels.shape[2] == 1 else found.pixels)
+
+
+def _to_array(image: Image.Image, color: Color, background: tuple[int, int, int]) -> Array:
+    """Return the pixels of an image of 8 bits: uint8, (height, width[, 3]), on ``background`` where transparent."""
     if image.mode in ("I", "F"):
-        raise Rejected(Reason.UNSUPPORTED, f"32 bits a pixel (mode {image.mode})")
+        kind = "floating-point numbers" if image.mode == "F" else "signed or 32-bit numbers"
+        raise Rejected(
+            Reason.UNSUPPORTED, f"pixels are {kind} (mode {image.mode}); save unsigned, 8 or 16 bits"
+        )
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+        image = Image.alpha_composite(Image.new("RGBA", rgba.size, background), rgba)
     return np.array(image.convert("L" if color == "grayscale" else "RGB"))
-
-
-def _from_16_bits(image: Image.Image) -> Array:
-    wide = np.asarray(image).astype(np.uint16)
-    gray = (wide >> 8).astype(np.uint8)
-    if isinstance(clear := image.info.get("transparency"), int):
-        gray[wide == clear] = 255
-    return gray
 
 
 def _upright(image: Image.Image, pixels: Array) -> Array:

@@ -1,6 +1,6 @@
 """How a file's bytes become one image of the data set; `predict` does the same to a new picture."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple, Self
 
 import cv2
@@ -15,18 +15,24 @@ from darkroom.params import DecodeParams, ImageParams
 class Prepared(NamedTuple):
     """One image: ``pixels`` uint8 (height, width, channels); ``width`` and ``height`` of the picture as it came.
 
-    ``thumbnail``, uint8 (32, 32), is the whole picture in grayscale before any step: what is hashed.
+    ``thumbnail``, uint8 (32, 32), is the whole picture in grayscale before any step: what is hashed. ``brightest`` is
+    the largest sample of a picture of 16 bits, None for others.
     """
 
     pixels: Pixels
     width: int
     height: int
     thumbnail: npt.NDArray[np.uint8]
+    brightest: int | None = None
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is done to every picture, as it stands in ``images.json`` under ``preparation``."""
+    """What is done to every picture, as it stands in ``images.json`` under ``preparation``.
+
+    ``bit_depth`` is of pictures of 16 bits; see :mod:`.samples`. One written before it was asked for means all of them,
+    on white.
+    """
 
     resolution: tuple[int, int]
     color: pixels.Color
@@ -36,10 +42,12 @@ class Preparation:
     reduced: bool
     max_pixels: int
     min_side: int
+    background: tuple[int, int, int] = (255, 255, 255)
+    bit_depth: int = 16
 
     @classmethod
     def of(cls, image: ImageParams, decode: DecodeParams) -> Self:
-        """Return what the two sections of params.yaml ask for."""
+        """Return what the two sections of params.yaml ask for, with 16 bits where their depth is to be found."""
         return cls(
             resolution=image.height_and_width,
             color=image.color,
@@ -49,6 +57,8 @@ class Preparation:
             reduced=decode.reduced,
             max_pixels=decode.max_pixels,
             min_side=decode.min_side,
+            background=image.background_color,
+            bit_depth=16 if image.bit_depth == "auto" else image.bit_depth,
         )
 
     @classmethod
@@ -56,13 +66,23 @@ class Preparation:
         """Return the preparation that :meth:`to_json` wrote."""
         # Models of version 0.1 say `size`.
         content = {"resolution" if key == "size" else key: value for key, value in dict(content).items()}
-        return cls(
-            **{**content, "resolution": tuple(content["resolution"]), "steps": tuple(content["steps"])}
-        )
+        tuples: dict[str, Any] = {
+            key: tuple(content[key]) for key in ("resolution", "steps", "background") if key in content
+        }
+        return cls(**{**content, **tuples})
 
     def to_json(self) -> dict[str, Any]:
         """Return the preparation as JSON holds it."""
-        return {**asdict(self), "resolution": list(self.resolution), "steps": list(self.steps)}
+        lists: dict[str, Any] = {
+            "resolution": list(self.resolution),
+            "steps": list(self.steps),
+            "background": list(self.background),
+        }
+        return {**asdict(self), **lists}
+
+    def with_bit_depth(self, bit_depth: int) -> Self:
+        """Return this preparation for pictures whose 16 bits hold ``bit_depth``."""
+        return replace(self, bit_depth=bit_depth)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -84,14 +104,17 @@ class Preparation:
             else None
         )
         limits = pixels.Limits(self.max_pixels, self.min_side)
-        picture = pixels.decode(data, self.color, limits, shrink_to)
+        rendering = pixels.Rendering(self.background, self.bit_depth)
+        picture = pixels.decode(data, self.color, limits, shrink_to, rendering)
         image = resizing.resize(
             steps.apply(picture.pixels, self.steps), self.resolution, self.resize, self.interpolation
         )
         # The squashed image holds all that a thumbnail needs, and is tens of times smaller than the picture.
         enough = self.resize == "squash" and not self.steps and min(self.resolution) >= hashes.SIDE
         thumbnail = _thumbnail(image if enough else picture.pixels)
-        return Prepared(image.reshape(self.shape), picture.width, picture.height, thumbnail)
+        return Prepared(
+            image.reshape(self.shape), picture.width, picture.height, thumbnail, picture.brightest
+        )
 
 
 def _thumbnail(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     UNSAFE_NAME = "unsafe name"
     NOT_A_FILE = "not a regular file"
     DUPLICATE_NAME = "duplicate name"
+    SYSTEM_FILE = "system file"
     SKIPPED_LABEL = "unlabelled class skipped"
     LABEL_CONFLICT = "duplicate with another label"
 

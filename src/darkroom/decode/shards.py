@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from darkroom import files, images
-from darkroom.decode import archives, complaints, hashes
+from darkroom.decode import archives, complaints, flat, hashes
 from darkroom.decode import thumbnails as pictures
 from darkroom.decode.preparation import Preparation
 from darkroom.decode.rejections import Reason, Rejected
@@ -47,7 +47,10 @@ def plan(count: int, shape: tuple[int, int, int], most_images: int) -> list[rang
 
 @dataclass(frozen=True)
 class Row:
-    """One decoded image: columns of ``index.csv`` without label and split; ``content`` is a digest of its pixels."""
+    """One decoded image: columns of ``index.csv`` without label and split; ``content`` is a digest of its pixels.
+
+    ``flat`` is the one colour it has, see :func:`.flat.value_of`.
+    """
 
     id: str
     width: int
@@ -56,19 +59,23 @@ class Row:
     sha256: str
     phash: str
     content: str
+    flat: str = ""
 
 
 @dataclass(frozen=True)
 class Shard:
     """What one unit of work left in the work folder: pixels, their rows in the same order, and the files rejected.
 
-    Of the first of these, by reason, there are ``thumbnails`` where anything could be decoded.
+    Of the first of these, by reason, there are ``thumbnails`` where anything could be decoded. ``wide`` counts the
+    pictures of 16 bits, and ``brightest`` is their largest sample, None where there are none.
     """
 
     pixels: Path
     rows: list[Row]
     rejected: list[tuple[str, Reason, str]]
     thumbnails: pictures.Thumbnails
+    brightest: int | None
+    wide: int
 
 
 def thumbnails_path(work: Path, number: int) -> Path:
@@ -94,6 +101,7 @@ def write(members: Sequence[archives.Member], number: int, work: Path, preparati
     thumbnails = np.empty((len(members), hashes.SIDE, hashes.SIDE), np.uint8)
     rows: list[dict[str, Any]] = []
     rejected = []
+    brightest: list[int] = []
     seen: pictures.Thumbnails = {}
     tried: Counter[Reason] = Counter()
     with complaints.listening():
@@ -111,6 +119,8 @@ def write(members: Sequence[archives.Member], number: int, work: Path, preparati
                         seen[member.id] = picture
                 continue
             pixels[len(rows)], thumbnails[len(rows)] = image.pixels, image.thumbnail
+            if image.brightest is not None:
+                brightest.append(image.brightest)
             rows.append(
                 {
                     "id": member.id,
@@ -119,6 +129,7 @@ def write(members: Sequence[archives.Member], number: int, work: Path, preparati
                     "bytes": len(data),
                     "sha256": hashlib.sha256(data).hexdigest(),
                     "content": hashlib.sha256(image.pixels.tobytes()).hexdigest()[:32],
+                    "flat": flat.value_of(image.pixels),
                 }
             )
     for row, phash in zip(rows, hashes.perceptual_hashes(thumbnails[: len(rows)]), strict=True):
@@ -130,7 +141,13 @@ def write(members: Sequence[archives.Member], number: int, work: Path, preparati
     with files.whole(
         rows_path
     ) as part:  # in one line: the encoder that indents takes as long as reading the files
-        part.write_text(json.dumps({"rows": rows, "rejected": rejected}), encoding="utf-8")
+        content = {
+            "rows": rows,
+            "rejected": rejected,
+            "brightest": max(brightest, default=None),
+            "wide": len(brightest),
+        }
+        part.write_text(json.dumps(content), encoding="utf-8")
     return len(members)
 
 
@@ -140,4 +157,5 @@ def read(work: Path, number: int) -> Shard:
     content = files.read_json(rows_path)
     rejected = [(name, Reason(reason), detail) for name, reason, detail in content["rejected"]]
     rows = [Row(**row) for row in content["rows"]]
-    return Shard(pixels_path, rows, rejected, pictures.read(thumbnails_path(work, number)))
+    seen = pictures.read(thumbnails_path(work, number))
+    return Shard(pixels_path, rows, rejected, seen, content["brightest"], content["wide"])

@@ -1,12 +1,24 @@
 """The decode stage as a whole: every file of data/raw becomes an image of data/images, or a row that says why not."""
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from darkroom import UserError, files
-from darkroom.decode import archives, duplicates, layouts, output, shards, spread, thumbnails, workfolder
+from darkroom.decode import (
+    archives,
+    duplicates,
+    flat,
+    layouts,
+    output,
+    samples,
+    shards,
+    spread,
+    thumbnails,
+    workfolder,
+)
 from darkroom.decode.preparation import Preparation
 from darkroom.decode.rejections import Reason
 from darkroom.params import DecodeParams, ImageParams, LabelsParams
@@ -46,10 +58,13 @@ def decode(
     with workfolder.opened(_key(raw, labels, preparation, decode)) as work:
         # Another process may have another working folder.
         source = raw if decode.backend == "threading" else raw.resolve()
-        members, refused = archives.members(source, work / "nested", decode.max_bytes)
+        members, refused = archives.members(source, work / "nested", decode.max_bytes, decode.name_encoding)
         labelled, unlabelable = layouts.label_members(members, labels, inbox)
         rejected: list[Rejection] = [(one.id, one.reason, one.detail) for one in [*refused, *unlabelable]]
-        finished = _decode(labelled, work, preparation, decode)
+        finished, preparation = _decode_in_depth(labelled, work, preparation, image.bit_depth, decode)
+        flat_images = [(row.id, row.flat) for shard in finished for row in shard.rows if row.flat]
+        if flat_images:
+            print(flat.warning(flat_images), file=sys.stderr)
         rejected += [rejection for shard in finished for rejection in shard.rejected]
 
         known = {one.member.id: one for one in labelled}
@@ -86,6 +101,8 @@ def decode(
         "classes": len(classes),
         "duplicates": duplicates.count(rows),
         "label_conflicts": len(conflicts),
+        "flat_images": len(flat_images),
+        **({"bit_depth": preparation.bit_depth} if any(shard.wide for shard in finished) else {}),
         **_by_reason(rejected),
     }
 
@@ -95,7 +112,7 @@ def _key(raw: Path, labels: LabelsParams, preparation: Preparation, decode: Deco
     seal = raw / files.SEAL
     # By content, where that is known: a temporary checkout has files of other dates.
     sources: Any = seal.read_text(encoding="utf-8") if seal.is_file() else _stamps(raw)
-    asked = [preparation.to_json(), decode.shard_images, decode.max_bytes]
+    asked = [preparation.to_json(), decode.shard_images, decode.max_bytes, decode.name_encoding]
     return workfolder.key([sources, labels.model_dump(mode="json"), asked])
 
 
@@ -107,24 +124,58 @@ def _stamps(raw: Path) -> list[list[str | int]]:
     ]
 
 
+def _decode_in_depth(
+    labelled: Sequence[layouts.Labelled],
+    work: Path,
+    preparation: Preparation,
+    asked: int | Literal["auto"],
+    decode: DecodeParams,
+) -> tuple[list[shards.Shard], Preparation]:
+    """Decode everything; return all shards in order, and the preparation with the depth that 16-bit pictures have.
+
+    How many of 16 bits a data set uses is known once all of it was seen: shards with such pictures are then decoded
+    again, in a folder of that depth's own, so that a run that is taken up again never mixes two.
+    """
+    finished = _decode(labelled, work, preparation, decode)
+    wide = [number for number, shard in enumerate(finished) if shard.wide]
+    if not wide:
+        return finished, preparation
+    depth = samples.depth_of(shard.brightest for shard in finished) if asked == "auto" else asked
+    preparation = preparation.with_bit_depth(depth)
+    print(
+        samples.told([(finished[number].brightest, finished[number].wide) for number in wide], depth, asked)
+    )
+    if asked == "auto" and depth < 16:
+        deep = work / f"{depth}-bits"
+        deep.mkdir(exist_ok=True)
+        for number, shard in zip(wide, _decode(labelled, deep, preparation, decode, wide), strict=True):
+            finished[number] = shard
+    return finished, preparation
+
+
 def _decode(
-    labelled: Sequence[layouts.Labelled], work: Path, preparation: Preparation, decode: DecodeParams
+    labelled: Sequence[layouts.Labelled],
+    work: Path,
+    preparation: Preparation,
+    decode: DecodeParams,
+    numbers: Sequence[int] | None = None,
 ) -> list[shards.Shard]:
-    """Decode what is not in the work folder yet; return all shards in order."""
+    """Decode the shards ``numbers``, by default all, that are not in ``work`` yet; return them in order."""
     members = [one.member for one in labelled]
     plan = shards.plan(len(members), preparation.shape, decode.shard_images)
-    missing = [
-        number for number in range(len(plan)) if not all(path.exists() for path in shards.paths(work, number))
-    ]
-    if len(missing) < len(plan):
-        print(f"decode: {len(plan) - len(missing)} of {len(plan)} shards were finished by an earlier run")
+    numbers = range(len(plan)) if numbers is None else numbers
+    missing = [number for number in numbers if not all(path.exists() for path in shards.paths(work, number))]
+    if len(missing) < len(numbers):
+        print(
+            f"decode: {len(numbers) - len(missing)} of {len(numbers)} shards were finished by an earlier run"
+        )
     tasks = [
         (shards.write, (members[plan[number].start : plan[number].stop], number, work, preparation))
         for number in missing
     ]
     total = sum(len(plan[number]) for number in missing)
     spread.run(tasks, total, decode.workers, decode.backend)
-    return [shards.read(work, number) for number in range(len(plan))]
+    return [shards.read(work, number) for number in numbers]
 
 
 def _seen(
@@ -141,18 +192,20 @@ def _check(rejected: Sequence[Rejection], used: int, unlabelled: int, most: floa
     total = used + unlabelled + len(rejected)
     if not total:
         raise UserError("data/raw: no files in the archives; check the `source` section of params.yaml")
-    # What labels.skip leaves out was asked for; it is not unusable.
-    unusable = [rejection for rejection in rejected if rejection[1] is not Reason.SKIPPED_LABEL]
+    # What labels.skip leaves out was asked for, and what systems leave behind was never to be used.
+    unusable = [one for one in rejected if one[1] not in (Reason.SKIPPED_LABEL, Reason.SYSTEM_FILE)]
+    candidates = total - sum(reason is Reason.SYSTEM_FILE for _, reason, _ in rejected)
     reasons = ", ".join(
-        f"{number} {reason}" for reason, number in Counter(r[1] for r in rejected).most_common()
+        f"{number} {reason}" for reason, number in Counter(r[1] for r in unusable or rejected).most_common()
     )
-    example = f"; the first: {rejected[0][0]}: {rejected[0][1]} ({rejected[0][2]})" if rejected else ""
+    example = "; the first: {}: {} ({})".format(*(unusable or rejected)[0]) if rejected else ""
     if not used and not unlabelled:
         raise UserError(f"data/raw: none of {total} files could be used: {reasons}{example}")
-    if len(unusable) > most * total:
+    if len(unusable) > most * candidates:
         raise UserError(
-            f"data/raw: {len(unusable)} of {total} files are unusable ({reasons}), more than decode.max_rejected = "
-            f"{most:g} allows{example}; mend the source, or raise decode.max_rejected in params.yaml"
+            f"data/raw: {len(unusable)} of {candidates} files are unusable ({reasons}), more than "
+            f"decode.max_rejected = {most:g} allows{example}; mend the source, or raise decode.max_rejected in "
+            "params.yaml"
         )
     if not used:
         raise UserError(

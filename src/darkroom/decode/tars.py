@@ -232,8 +232,10 @@ def _next_header(file: BinaryIO, at: int, end: int) -> int:
 def _file(
     info: _Header, long_name: bytes, attributes: Mapping[bytes, bytes], place: Place, end: int
 ) -> Listed:
-    raw = attributes.get(b"GNU.sparse.name") or attributes.get(b"path") or long_name
-    name = names.decoded(raw) if raw else names.decoded(info.name)
+    extended = attributes.get(b"GNU.sparse.name") or attributes.get(
+        b"path"
+    )  # UTF-8, as its specification says
+    name = names.decoded(extended or long_name or info.name, certain=extended is not None)
     if info.kind in _KINDS:
         return Lost(name, Reason.NOT_A_FILE, _KINDS[info.kind])
     if info.kind == tarfile.GNUTYPE_SPARSE or any(key.startswith(b"GNU.sparse.") for key in attributes):

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import importlib.metadata
 import json
 import os
 import platform
@@ -29,11 +30,24 @@ def key(content: Any) -> str:
     program are not taken up.
     """
     code = [Path(files.__file__), Path(images.__file__), *sorted(Path(__file__).parent.glob("*.py"))]
-    versions = [platform.python_version(), np.__version__, cv2.__version__, PIL.__version__]
+    versions = [
+        platform.python_version(),
+        np.__version__,
+        cv2.__version__,
+        PIL.__version__,
+        _version("pillow-heif"),
+    ]
     digest = hashlib.sha256(json.dumps([content, versions], sort_keys=True).encode())
     for path in code:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:32]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 @contextlib.contextmanager

@@ -180,7 +180,12 @@ def _extra_field(extra: bytes, wanted: int) -> bytes:
 
 
 def _is_folder(entry: _Entry) -> bool:
-    return entry.raw.endswith((b"/", b"\\")) or stat.S_ISDIR(entry.attributes >> 16)
+    # The second byte of a character in Shift-JIS or Big5 may be that of a backslash: such a file has content.
+    return (
+        entry.raw.endswith(b"/")
+        or (entry.raw.endswith(b"\\") and not entry.size)
+        or stat.S_ISDIR(entry.attributes >> 16)
+    )
 
 
 def _file(entry: _Entry, place: Place, shift: int) -> Listed:
@@ -200,14 +205,19 @@ def _file(entry: _Entry, place: Place, shift: int) -> Listed:
 def _name(entry: _Entry) -> str:
     field = _extra_field(entry.extra, 0x7075) if entry.extra else b""  # the name in UTF-8, of Info-ZIP
     if len(field) > 5 and field[0] == 1 and int.from_bytes(field[1:5], "little") == binascii.crc32(entry.raw):
-        return names.decoded(field[5:])
-    try:
-        name = entry.raw.decode("utf-8")  # many writers use it and do not set the flag
-    except UnicodeDecodeError:
-        name = names.decoded(entry.raw) if entry.flags & _UTF8 else entry.raw.decode("cp437")
-    if entry.system == 0 and "/" not in name:
-        name = name.replace("\\", "/")  # .NET before 4.6.1; unzip has the same rule
-    return name
+        return names.decoded(field[5:], certain=True)
+    # Many writers use UTF-8 and do not set the flag: whether the bytes are such tells more.
+    name = names.decoded(entry.raw, certain=bool(entry.flags & _UTF8))
+    # A backslash may be half of a character where the name is not UTF-8.
+    return with_slashes(name) if entry.system == 0 and names.is_utf8(name) else name
+
+
+def with_slashes(name: str) -> str:
+    """Return the name of a file with ``/`` between its parts where a writer on Windows left backslashes there.
+
+    .NET before 4.6.1 did; unzip has the same rule.
+    """
+    return name if "/" in name else name.replace("\\", "/")
 
 
 def _without_overlaps(found: list[Listed], ends: list[int], directory: int) -> list[Listed]:

@@ -1,5 +1,6 @@
 """The `labels`, `image` and `decode` sections of params.yaml: how files become labels and pixels."""
 
+import codecs
 import re
 from typing import Annotated, Any, Literal, Self
 
@@ -17,6 +18,7 @@ def _text(value: Any) -> Any:
 
 Label = Annotated[str, BeforeValidator(_text)]
 Name = Annotated[str, Field(min_length=1)]
+Level = Annotated[int, Field(ge=0, le=255)]
 Side = Annotated[int, Field(ge=1, le=4096)]
 
 
@@ -73,12 +75,21 @@ class ImageParams(Section):
     resize: Literal["squash", "fit", "crop"]
     interpolation: Literal["auto", "area", "linear", "cubic", "nearest"]
     steps: list[Literal["equalize", "clahe", "otsu", "blur", "median", "canny", "invert", "trim"]]
+    background: Literal["white", "black"] | Annotated[list[Level], Field(min_length=3, max_length=3)]
+    bit_depth: Literal["auto", 8, 10, 12, 14, 16]
 
     @property
     def height_and_width(self) -> tuple[int, int]:
         """The resolution as (height, width), pixels."""
         height, width = self.resolution if isinstance(self.resolution, list) else [self.resolution] * 2
         return height, width
+
+    @property
+    def background_color(self) -> tuple[int, int, int]:
+        """The background as (red, green, blue), each 0 to 255."""
+        named = {"white": [255] * 3, "black": [0] * 3}
+        red, green, blue = named[self.background] if isinstance(self.background, str) else self.background
+        return red, green, blue
 
 
 class DecodeParams(Section):
@@ -94,3 +105,15 @@ class DecodeParams(Section):
     min_side: Annotated[int, Field(ge=1)]
     max_rejected: Annotated[float, Field(ge=0, le=1)]
     label_conflicts: Literal["reject", "keep"]
+    name_encoding: str
+
+    @field_validator("name_encoding")
+    @classmethod
+    def _is_known(cls, encoding: str) -> str:
+        try:
+            if encoding != "auto":
+                codecs.decode(b"", encoding)
+                "".encode(encoding)
+        except (LookupError, ValueError, TypeError):
+            raise ValueError("auto, or an encoding of text that Python knows, as cp932 or gbk") from None
+        return encoding

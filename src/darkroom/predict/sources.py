@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from darkroom import UserError
-from darkroom.decode import archives, formats, names, places
+from darkroom.decode import archives, formats, leftovers, names, places
 from darkroom.decode.places import Place
 from darkroom.decode.rejections import Reason, Rejected
 
-# Such a file is no archive: no need to look into it while the files are listed.
-_PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif")
 _ITSELF = "(the archive itself)"  # under which the reader tells damage that hides the names of what it hit
 _LARGE = 2**26  # bytes; of a file this large the beginning is looked at before the whole is read
 
@@ -56,7 +54,7 @@ class Sources:
     def named(self, path: str) -> Iterator[Source]:
         """Yield what ``path`` names: itself, the files below a folder in the order of their names, or of an archive.
 
-        In folders, what begins with a dot and links to folders are left out.
+        In folders, what begins with a dot, what systems leave behind and links to folders are left out.
         """
         try:
             mode = Path(path).stat().st_mode
@@ -73,14 +71,20 @@ class Sources:
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: os.fsencode(entry.name))
         for entry in entries:
-            if entry.name.startswith(".") or (entry.is_symlink() and entry.is_dir()):
+            name = f"{entry.name}/" if entry.is_dir() else entry.name
+            if (
+                entry.name.startswith(".")
+                or leftovers.told(name, ())
+                or (entry.is_symlink() and entry.is_dir())
+            ):
                 continue
             path = folder / entry.name
             if path.absolute() != self._skip:
                 yield from self.named(str(path))
 
     def _file(self, path: Path) -> Iterator[Source]:
-        if path.name.lower().endswith(_PICTURES):
+        # Such a file is no archive: no need to look into it while the files are listed.
+        if path.name.lower().endswith(archives.PICTURES):
             yield self._loose(path)
         else:
             yield from self._opened(path)
@@ -113,6 +117,8 @@ class Sources:
             else:
                 yield Picture(f"{printable(str(path))}/{member.id}", member.place)
         for one in refused:
+            if one.reason is Reason.SYSTEM_FILE:
+                continue
             where = "" if one.id == _ITSELF else f"/{one.id}"
             yield Bad(f"{printable(str(path))}{where}", _reworded(f"{one.reason}: {one.detail}"))
 

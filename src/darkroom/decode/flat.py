@@ -1,0 +1,36 @@
+"""Pictures that hold nothing: of one flat value once prepared, which no file's own fault explains."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from darkroom.images import Pixels
+
+
+def value_of(pixels: Pixels) -> str:
+    """Return the one colour of an image, uint8 (height, width, channels), as "white" or "90 90 90"; "" if it has more.
+
+    Nearly every image differs in its first row already, so that this costs next to nothing.
+    """
+    first = pixels[0, 0]
+    if (pixels[0] != first).any() or (pixels != first).any():
+        return ""
+    levels = " ".join(str(level) for level in first.tolist())
+    return {"255": "white", "255 255 255": "white", "0": "black", "0 0 0": "black"}.get(levels, levels)
+
+
+def warning(found: Iterable[tuple[str, str]]) -> str:
+    """Return what to tell about flat images, given as (id, value) in order; "" where there are none."""
+    first: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for id, value in found:
+        first.setdefault(value, id)
+        counts[value] += 1
+    if not counts:
+        return ""
+    kinds = ", ".join(f"{count} {value} (as {first[value]})" for value, count in counts.most_common(5))
+    more = ", …" if len(counts) > 5 else ""
+    return (
+        f"decode: warning: {counts.total()} images are of one flat value once prepared: {kinds}{more}; look at them. "
+        "Drawings on a transparent ground may want another image.background, and image.steps or image.resize may "
+        "have left nothing"
+    )
