@@ -18,7 +18,13 @@ class Reason(StrEnum):
     NOT_A_FILE = "not a regular file"
     DUPLICATE_NAME = "duplicate name"
     SKIPPED_LABEL = "unlabelled class skipped"
+    EXCLUDED = "excluded"
+    FEW_IMAGES = "class with few images"
     LABEL_CONFLICT = "duplicate with another label"
+
+
+LEFT_OUT = frozenset([Reason.SKIPPED_LABEL, Reason.EXCLUDED, Reason.FEW_IMAGES])
+"""Reasons that were asked for: such files are not unusable, and do not count against `decode.max_rejected`."""
 
 
 class Rejected(Exception):

@@ -3,15 +3,37 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from darkroom import UserError, files
-from darkroom.decode import archives, duplicates, layouts, output, shards, spread, thumbnails, workfolder
+from darkroom.decode import (
+    archives,
+    duplicates,
+    layouts,
+    losses,
+    output,
+    shards,
+    small_classes,
+    spread,
+    summaries,
+    thumbnails,
+    workfolder,
+)
 from darkroom.decode.preparation import Preparation
-from darkroom.decode.rejections import Reason
+from darkroom.decode.rejections import LEFT_OUT, Reason
+from darkroom.decode.shards import Row
 from darkroom.params import DecodeParams, ImageParams, LabelsParams
 
 Rejection = tuple[str, Reason, str]
+
+
+class _Outcome(NamedTuple):
+    """What became of every file: images with and without a label, rows of ``rejected.csv``; conflicts of labels."""
+
+    used: list[Row]
+    unlabelled: list[Row]
+    rejected: list[Rejection]
+    conflicts: int
 
 
 def decode(
@@ -28,9 +50,9 @@ def decode(
     inbox : Path
         Where a table of labels may lie beside the source.
     out : Path
-        Receives an :mod:`darkroom.images` folder and ``rejected.csv`` (id, reason, detail), with
-        ``rejected.npz`` where there are thumbnails of such files (see :func:`thumbnails.write`); images without a
-        label become a second such folder, ``unlabelled``.
+        Receives an :mod:`darkroom.images` folder, ``summary.json`` (see :mod:`.summaries`) and ``rejected.csv`` (id,
+        reason, detail), with ``rejected.npz`` where there are thumbnails of such files (see
+        :func:`thumbnails.write`); images without a label become a second such folder, ``unlabelled``.
 
     Returns
     -------
@@ -43,60 +65,49 @@ def decode(
         Nothing could be decoded, or more than `decode.max_rejected` is unusable. ``out`` is left as it was.
     """
     preparation = Preparation.of(image, decode)
-    with workfolder.opened(_key(raw, labels, preparation, decode)) as work:
+    with workfolder.opened(_key(raw, preparation, decode)) as work:
         # Another process may have another working folder.
         source = raw if decode.backend == "threading" else raw.resolve()
         members, refused = archives.members(source, work / "nested", decode.max_bytes)
-        labelled, unlabelable = layouts.label_members(members, labels, inbox)
-        rejected: list[Rejection] = [(one.id, one.reason, one.detail) for one in [*refused, *unlabelable]]
-        finished = _decode(labelled, work, preparation, decode)
-        rejected += [rejection for shard in finished for rejection in shard.rejected]
+        labelling = layouts.label_members(members, labels, inbox)
+        warnings = labelling.warnings
+        with summaries.told_on_failure(warnings):
+            _check_labels(labelling.members)
+            finished = _decode(labelling.members, work, preparation, decode)
+            outcome = _sorted_out(finished, [*refused, *labelling.refused], labels, decode)
+            _check(outcome, decode.max_rejected)
+        used, unlabelled, rejected, _ = outcome
+        warnings += small_classes.warnings(used)
+        warnings += losses.warnings(labelling.members, used, preparation)
 
-        known = {one.member.id: one for one in labelled}
-        rows = [
-            duplicates.LabelledRow(row, label)
-            for shard in finished
-            for row in shard.rows
-            if (label := known[row.id].label) is not None
-        ]
-        conflicts = duplicates.conflicts(rows)
-        if decode.label_conflicts == "reject":
-            rejected += duplicates.rejections(conflicts)
-            rows = [labelled_row for labelled_row in rows if labelled_row.row.id not in conflicts]
-        rejected.sort()
-        unlabelled = (
-            sum(len(shard.rows) for shard in finished)
-            - len(rows)
-            - (len(conflicts) if decode.label_conflicts == "reject" else 0)
-        )
-        _check(rejected, len(rows), unlabelled, decode.max_rejected)
-
-        classes = sorted({row.label for row in rows})
-        used = {row.row.id for row in rows}
         seen = _seen(finished, rejected, preparation)
-        output.write(files.empty_folder(out), finished, known, used, classes, preparation, decode.format)
+        output.write(files.empty_folder(out), finished, used, preparation, decode.format)
         files.write_csv(out / "rejected.csv", ["id", "reason", "detail"], rejected)
         if seen:
             thumbnails.write(out / "rejected.npz", seen)
+        summaries.write(out / "summary.json", summaries.of(used, unlabelled, rejected, warnings))
     return {
-        "files": len(rows) + len(rejected) + unlabelled,
-        "used": len(rows),
+        "files": len(used) + len(rejected) + len(unlabelled),
+        "used": len(used),
         "rejected": len(rejected),
-        "unlabelled": unlabelled,
-        "classes": len(classes),
-        "duplicates": duplicates.count(rows),
-        "label_conflicts": len(conflicts),
+        "unlabelled": len(unlabelled),
+        "classes": len({row.label for row in used}),
+        "duplicates": duplicates.count(used),
+        "label_conflicts": outcome.conflicts,
+        "warnings": len(warnings),
         **_by_reason(rejected),
     }
 
 
-def _key(raw: Path, labels: LabelsParams, preparation: Preparation, decode: DecodeParams) -> str:
-    """Return the name of the work on these files; what of the params only says how it is done or stored is left out."""
+def _key(raw: Path, preparation: Preparation, decode: DecodeParams) -> str:
+    """Return the name of the work on these files; what of the params only says how it is done or stored is left out.
+
+    So are the labels: pixels do not depend on them, only which files are decoded; see :func:`_decode` for that.
+    """
     seal = raw / files.SEAL
     # By content, where that is known: a temporary checkout has files of other dates.
     sources: Any = seal.read_text(encoding="utf-8") if seal.is_file() else _stamps(raw)
-    asked = [preparation.to_json(), decode.shard_images, decode.max_bytes]
-    return workfolder.key([sources, labels.model_dump(mode="json"), asked])
+    return workfolder.key([sources, preparation.to_json(), decode.shard_images, decode.max_bytes])
 
 
 def _stamps(raw: Path) -> list[list[str | int]]:
@@ -108,23 +119,45 @@ def _stamps(raw: Path) -> list[list[str | int]]:
 
 
 def _decode(
-    labelled: Sequence[layouts.Labelled], work: Path, preparation: Preparation, decode: DecodeParams
+    members: Sequence[archives.Member], work: Path, preparation: Preparation, decode: DecodeParams
 ) -> list[shards.Shard]:
-    """Decode what is not in the work folder yet; return all shards in order."""
-    members = [one.member for one in labelled]
+    """Decode what is not in the work folder yet; return all shards in order.
+
+    Shards lie in a folder named by the files they are made of: which these are may depend on a table of labels, and an
+    earlier run may have read another.
+    """
+    work /= workfolder.key([member.id for member in members])
+    work.mkdir(exist_ok=True)
     plan = shards.plan(len(members), preparation.shape, decode.shard_images)
+    parts = [members[part.start : part.stop] for part in plan]
     missing = [
         number for number in range(len(plan)) if not all(path.exists() for path in shards.paths(work, number))
     ]
     if len(missing) < len(plan):
         print(f"decode: {len(plan) - len(missing)} of {len(plan)} shards were finished by an earlier run")
-    tasks = [
-        (shards.write, (members[plan[number].start : plan[number].stop], number, work, preparation))
-        for number in missing
-    ]
+    tasks = [(shards.write, (parts[number], number, work, preparation)) for number in missing]
     total = sum(len(plan[number]) for number in missing)
     spread.run(tasks, total, decode.workers, decode.backend)
-    return [shards.read(work, number) for number in range(len(plan))]
+    return [shards.read(part, number, work) for number, part in enumerate(parts)]
+
+
+def _sorted_out(
+    finished: Sequence[shards.Shard],
+    refused: Sequence[archives.Refused],
+    labels: LabelsParams,
+    decode: DecodeParams,
+) -> _Outcome:
+    rows = [row for shard in finished for row in shard.rows]
+    used = [row for row in rows if row.label is not None]
+    rejected: list[Rejection] = [(one.id, one.reason, one.detail) for one in refused]
+    rejected += [rejection for shard in finished for rejection in shard.rejected]
+    conflicts = duplicates.conflicts(used)
+    if decode.label_conflicts == "reject":
+        rejected += duplicates.rejections(conflicts)
+        used = [row for row in used if row.id not in conflicts]
+    used, small = small_classes.left_out(used, labels.min_images)
+    unlabelled = [row for row in rows if row.label is None]
+    return _Outcome(used, unlabelled, sorted(rejected + small), len(conflicts))
 
 
 def _seen(
@@ -137,12 +170,20 @@ def _seen(
     return thumbnails.examples(rejected, known)
 
 
-def _check(rejected: Sequence[Rejection], used: int, unlabelled: int, most: float) -> None:
+def _check_labels(members: Sequence[archives.Member]) -> None:
+    if members and all(member.label is None for member in members):
+        raise UserError(
+            f"data/raw: none of {len(members)} files has a label, as {members[0].id}; check the `labels` section of "
+            "params.yaml: kind, depth and split_folders say where labels are read"
+        )
+
+
+def _check(outcome: _Outcome, most: float) -> None:
+    used, unlabelled, rejected = len(outcome.used), len(outcome.unlabelled), outcome.rejected
     total = used + unlabelled + len(rejected)
     if not total:
         raise UserError("data/raw: no files in the archives; check the `source` section of params.yaml")
-    # What labels.skip leaves out was asked for; it is not unusable.
-    unusable = [rejection for rejection in rejected if rejection[1] is not Reason.SKIPPED_LABEL]
+    unusable = [rejection for rejection in rejected if rejection[1] not in LEFT_OUT]
     reasons = ", ".join(
         f"{number} {reason}" for reason, number in Counter(r[1] for r in rejected).most_common()
     )
@@ -156,8 +197,8 @@ def _check(rejected: Sequence[Rejection], used: int, unlabelled: int, most: floa
         )
     if not used:
         raise UserError(
-            f"data/raw: none of {total} files has a label ({unlabelled} images without one); "
-            "check the `labels` section of params.yaml"
+            f"data/raw: none of {total} files is left with a label ({unlabelled} images without one; {reasons})"
+            f"{example}; check the `labels` section of params.yaml"
         )
 
 
