@@ -107,7 +107,7 @@ def test_classes_are_numbered_in_the_published_order(recipe, name):
 
 def label_of(member: str, labels: LabelsParams) -> str | None:
     if labels.kind == "folder":
-        return layouts.by_folder(member, labels.depth)[0]
+        return layouts.by_folder(layouts.folders(member), labels.depths, {})
     return layouts.by_name(member, re.compile(labels.pattern))
 
 

@@ -43,6 +43,11 @@ LABELS = LabelsParams(
     split_column=None,
     map={},
     skip=[],
+    split_folders="auto",
+    encoding="auto",
+    label_columns=None,
+    exclude=[],
+    min_images=1,
 )
 BOUNDARIES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
 CONTROLS = {chr(code) for code in (*range(32), *range(127, 160), 0x2028, 0x2029, *range(0xD800, 0xE000))}

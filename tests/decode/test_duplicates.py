@@ -1,13 +1,12 @@
 """The same image under two labels is found; copies under one label are counted."""
 
 from darkroom.decode import duplicates
-from darkroom.decode.duplicates import LabelledRow
 from darkroom.decode.rejections import Reason
 from darkroom.decode.shards import Row
 
 
-def row(id: str, label: str, sha256: str, content: str = "", phash: str = "0") -> LabelledRow:
-    return LabelledRow(Row(id, 8, 8, 100, sha256, phash, content or sha256), label)
+def row(id: str, label: str, sha256: str, content: str = "", phash: str = "0") -> Row:
+    return Row(id, 8, 8, 100, sha256, phash, content or sha256, label=label)
 
 
 def test_distinct_images_are_neither_copies_nor_conflicts() -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from darkroom import UserError, images
+from darkroom import UserError, files, images
 from darkroom.decode import shards, stage, workfolder
 from darkroom.decode.preparation import Preparation
 from darkroom.params import read_params
@@ -81,6 +81,7 @@ def test_images_keep_their_order_label_and_pixels(root: Path) -> None:
         "duplicates": 0,
         "label_conflicts": 0,
         "flat_images": 0,
+        "warnings": 0,
     }
     assert list(found.index["id"]) == sorted(many(6))
     assert list(found.index["label"]) == ["a"] * 3 + ["b"] * 3
@@ -110,8 +111,19 @@ def test_every_odd_file_is_accounted_for(
     )
     assert told.out.count("\n") == 1
     assert metrics["bit_depth"] == 16
-    assert told.err.startswith(f"decode: warning: {metrics['flat_images']} images are of one flat value")
-    assert told.err.count("\n") == 1
+    *table, warning = told.err.splitlines()
+    assert table == [
+        "decode: what was understood (images, the first of them)",
+        "  class     odd           31  odd/1_trns.png",
+        "  split     none          31  odd/1_trns.png",
+        "  left out  corrupt        4  odd/broken.png",
+        "  left out  empty          1  odd/zero_byte.jpg",
+        "  left out  not an image   1  odd/html_error_page.jpg",
+        "  left out  system file    1  odd/Thumbs.db",
+        "  left out  too large      1  odd/png_decompression_dos.png",
+        "  left out  truncated      3  odd/truncated_end_chunk.png",
+    ]
+    assert warning.startswith(f"decode: warning: {metrics['flat_images']} images are of one flat value")
 
 
 def test_images_without_a_label_are_kept_apart(root: Path) -> None:
@@ -252,11 +264,11 @@ def test_a_killed_run_goes_on_with_the_shards_it_finished(root: Path) -> None:
 
     killed = start(root, workers=1, shard_images=10)
     work = Path(".dvc/tmp/darkroom/decode")
-    while len(list(work.glob("*/shard-*.json"))) < 3 and killed.poll() is None:
+    while len(list(work.glob("*/*/shard-*.json"))) < 3 and killed.poll() is None:
         time.sleep(0.005)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
-    finished = len(list(work.glob("*/shard-*.json")))
+    finished = len(list(work.glob("*/*/shard-*.json")))
     assert 3 <= finished < 40
 
     again = start(root, workers=1, shard_images=10)
@@ -404,8 +416,8 @@ def test_white_drawings_are_seen_on_black_and_blank_ones_are_told(
         run(root)
     assert "6 images are of one flat value once prepared: 6 white (as a/0.png)" in capsys.readouterr().err
     metrics = run(root, background="black")
-    assert (metrics["used"], metrics["flat_images"]) == (6, 0)
-    assert capsys.readouterr().err == ""
+    assert (metrics["used"], metrics["flat_images"], metrics["warnings"]) == (6, 0, 0)
+    assert "warning" not in capsys.readouterr().err
 
 
 def test_what_systems_leave_behind_never_stops_the_run(root: Path) -> None:
@@ -429,3 +441,165 @@ def test_folders_that_differ_in_composition_alone_are_one_class(root: Path) -> N
     metrics = run(root)
     assert (metrics["used"], metrics["classes"]) == (6, 1)
     assert images.Images(Path("data/images")).description["classes"] == ["é"]
+
+
+def photo(seed: int, side: int = 400) -> bytes:
+    """Return a picture of few, bright colours."""
+    few = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), np.uint8)
+    return cv2.imencode(".png", cv2.resize(few, (side, side * 3 // 4), interpolation=cv2.INTER_NEAREST))[
+        1
+    ].tobytes()
+
+
+def summary() -> dict[str, Any]:
+    return files.read_json(Path("data/images/summary.json"))
+
+
+def test_the_summary_says_what_was_understood(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pack(
+        {f"train/{label}/{n}.png": png(n + 10 * ord(label)) for label in "ab" for n in range(4)}
+        | {
+            "test/a/9.png": png(1),
+            "test/b/9.png": png(2),
+            "test/8.png": png(3),
+            "train/b/broken.png": b"broken",
+        }
+        | {f"train/c/{n}.png": png(30 + n) for n in range(2)}
+    )
+    metrics = run(root, skip=["d"], min_images=3)
+    assert summary() == {
+        "classes": {
+            "a": {"files": 5, "example": "test/a/9.png"},
+            "b": {"files": 5, "example": "test/b/9.png"},
+        },
+        "splits": {
+            "test": {"files": 2, "example": "test/a/9.png"},
+            "train": {"files": 8, "example": "train/a/0.png"},
+        },
+        "left_out": {
+            "class with few images": {"files": 2, "example": "train/c/0.png"},
+            "not an image": {"files": 1, "example": "train/b/broken.png"},
+        },
+        "unlabelled": {"files": 1, "example": "test/8.png"},
+        "warnings": ["params.yaml: labels.skip: no file has the label 'd'"],
+    }
+    assert metrics["warnings"] == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "decode: what was understood (images, the first of them)",
+        "  class     a                      5  test/a/9.png",
+        "  class     b                      5  test/b/9.png",
+        "  split     test                   2  test/a/9.png",
+        "  split     train                  8  train/a/0.png",
+        "  no label                         1  test/8.png",
+        "  left out  class with few images  2  train/c/0.png",
+        "  left out  not an image           1  train/b/broken.png",
+        "decode: warning: params.yaml: labels.skip: no file has the label 'd'",
+    ]
+
+
+def test_of_many_classes_the_first_are_printed_and_all_are_written(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack({f"{label:02d}/{n}.png": png(100 * label + n) for label in range(30) for n in range(3)})
+    run(root)
+    assert len(summary()["classes"]) == 30
+    printed = [line.split() for line in capsys.readouterr().err.splitlines() if line.startswith("  class")]
+    assert printed[-2:] == [["class", "11", "3", "11/0.png"], ["class", "and", "18", "more", "54"]]
+    assert len(printed) == 13
+
+
+def test_warnings_are_told_where_the_stage_ends_with_a_message(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack({"a/1.png": png(1), "b/2.png": b"broken"})
+    with pytest.raises(UserError, match="unusable"):
+        run(root, max_rejected=0.0, exclude=["*.tif"])
+    assert "decode: warning: params.yaml: labels.exclude: no file matches '*.tif'" in capsys.readouterr().err
+
+
+def test_classes_with_few_images_are_told_or_left_out(root: Path) -> None:
+    pack(many(40) | {"c/1.png": png(100), "d/1.png": png(101), "d/2.png": png(102)})
+    assert run(root)["classes"] == 4
+    assert summary()["warnings"] == [
+        "2 of 4 classes have fewer than 3 images: c (1), d (2); add some, or leave such classes out by "
+        "labels.min_images: 3"
+    ]
+    metrics = run(root, min_images=3, max_rejected=0.0)
+    assert (metrics["used"], metrics["rejected_class_with_few_images"], metrics["warnings"]) == (40, 3, 0)
+    rejected = pd.read_csv("data/images/rejected.csv")
+    assert list(rejected["id"]) == ["c/1.png", "d/1.png", "d/2.png"]
+    assert rejected["detail"][1] == "d: 2 images; labels.min_images is 3"
+    with pytest.raises(UserError, match="none of 43 files could be used: 43 class with few images"):
+        run(root, min_images=50)
+
+
+def test_excluded_files_do_not_count_as_unusable(root: Path) -> None:
+    pack(many(4) | {f"a/{n:04d}_mask.png": png(50 + n) for n in range(4)})
+    metrics = run(root, exclude=["*_mask.*"], max_rejected=0.0)
+    assert (metrics["used"], metrics["rejected_excluded"]) == (4, 4)
+
+
+def test_a_table_that_is_mended_does_not_meet_the_work_of_the_one_before(root: Path) -> None:
+    pack(many(8) | {"a/broken.png": b"broken"})
+    table = Path("data/inbox/labels.csv")
+    table.write_text(
+        "path,label\n" + "".join(f"{id},{'xy'[n % 2]}\n" for n, id in enumerate(sorted(many(8))))
+    )
+    asked = {"kind": "csv", "file": "labels.csv", "skip": ["y"]}
+    with pytest.raises(UserError, match="unusable"):
+        run(root, **asked, max_rejected=0.0)
+    text = table.read_text()
+    table.write_text(text.replace("x", "y", 2))
+    metrics = run(root, **asked)
+    assert (metrics["used"], metrics["rejected_unlabelled_class_skipped"]) == (2, 6)
+    assert not list(Path(".dvc/tmp/darkroom/decode").iterdir())
+
+
+def test_other_labels_take_up_what_was_decoded(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pack(many(4) | {"a/broken.png": b"broken"})
+    with pytest.raises(UserError, match="unusable"):
+        run(root, max_rejected=0.0)
+    run(root, map={"a": "z"})
+    assert "1 of 1 shards were finished by an earlier run" in capsys.readouterr().out
+    assert images.Images(Path("data/images")).description["classes"] == ["b", "z"]
+
+
+def test_an_edit_of_any_code_of_the_room_is_other_work(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
+    before = workfolder.key("work")
+    edited = None
+    read_bytes = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read_bytes(path) + b"#" * (path == edited))
+    package = root / "src" / "darkroom"
+    code = files.python_files(
+        package / "decode", package / "params", package / "images.py", package / "files.py"
+    )
+    for path in code:
+        edited = path
+        assert workfolder.key("work") != before, path
+    edited = package / "plot" / "stage.py"
+    assert workfolder.key("work") == before
+
+
+def test_photos_made_small_and_grey_are_told_with_the_way_out(root: Path) -> None:
+    pack({f"{'ab'[n % 2]}/{n}.png": photo(n) for n in range(8)})
+    assert run(root)["warnings"] == 2
+    small, grey = summary()["warnings"]
+    assert "the pictures are 400 x 300 pixels (median) and become 16 x 16, 19 times smaller a side" in small
+    assert small.endswith("try image.resolution: 96")
+    assert "8 of 8 that were looked at" in grey
+    assert grey.endswith("set image.color: rgb")
+    assert run(root, resolution=96, color="rgb")["warnings"] == 0
+
+
+def test_small_or_grey_pictures_are_not_told(root: Path) -> None:
+    pack({f"{'ab'[n % 2]}/{n}.png": png(n) for n in range(8)})
+    assert run(root)["warnings"] == 0
+
+
+def test_drawings_with_their_recipe_lose_nothing(root: Path, real_images: Path) -> None:
+    drawings = sorted((real_images / "oxo").rglob("*.*"))
+    assert len(drawings) > 20
+    pack({str(path.relative_to(real_images / "oxo")): path.read_bytes() for path in drawings})
+    run(root, resolution=150)
+    assert summary()["warnings"] == []
+    assert set(summary()["splits"]) == {"train", "validation", "test"}

@@ -4,7 +4,8 @@ import csv
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -64,6 +65,7 @@ def build(
     noise: float = 1.5,
     pictured: Sequence[str] = (),
     leaking: int = 0,
+    warnings: Mapping[str, Sequence[str]] | None = None,
 ) -> Inputs:
     generator = np.random.default_rng(0)
     if kinds is None:
@@ -83,6 +85,8 @@ def build(
     folder.mkdir(parents=True, exist_ok=True)
     write_params(folder / "params.yaml", asked)
     write_images(folder / "data/images", pixels, classes, names, labels, rejected)
+    for stage, texts in (warnings or {}).items():
+        write_summary(folder / "data" / {"decode": "images"}.get(stage, stage), labels, rejected, texts)
     if pictured:
         thumbnails.write(
             folder / "data/images/rejected.npz",
@@ -138,6 +142,21 @@ def write_images(folder, pixels, classes, names, labels, rejected):
     ]
     write_rows(folder / "index.csv", INDEX_COLUMNS, rows)
     write_rows(folder / "rejected.csv", ["id", "reason", "detail"], rejected)
+
+
+def write_summary(folder, labels, rejected, warnings):
+    """Write what decode says of its reading, or split, which says no more than warnings."""
+    content = {"warnings": list(warnings)}
+    if folder.name == "images":
+        classes = {
+            str(name): {"files": int(n), "example": f"{name}/1"} for name, n in Counter(labels).items()
+        }
+        left_out = {reason: {"files": 1, "example": id} for id, reason, _ in rejected}
+        splits = {"": {"files": len(labels), "example": "x/1"}}
+        content |= {"classes": classes, "left_out": left_out, "splits": splits}
+        content["unlabelled"] = {"files": 2, "example": "unlabelled/<1>.png"}
+    folder.mkdir(parents=True, exist_ok=True)
+    files.write_json(folder / "summary.json", content)
 
 
 def write_evaluation(folder, names, actual, probabilities, classes, shape):

@@ -120,3 +120,31 @@ def test_tensorflow_is_never_imported(digits):
 
     code = "import sys, darkroom.plot.stage; sys.exit(bool({'tensorflow', 'keras', 'sklearn'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_warnings_of_decode_and_split_stand_first_and_what_was_understood_is_shown(make_inputs):
+    told = {"decode": ["the folder <train> is taken as a class"], "split": ["few test images"]}
+    inputs = plotted(make_inputs, classes=["cat", "dog"], images=200, warnings=told)
+    page = inputs.report.read_text()
+    data = page[page.index('<section id="data"') : page.index('<section id="samples"')]
+    assert "<li><b>decode</b>: the folder &lt;train&gt; is taken as a class</li>" in data
+    assert "<li><b>split</b>: few test images</li>" in data
+    assert data.index("<h3>Warnings</h3>") < data.index("Images")
+    understood = data[data.index("How the source was read") :]
+    assert "cat/1" in understood
+    assert "unlabelled/&lt;1&gt;.png" in understood
+    assert "not an image" in understood
+
+
+def test_without_summaries_there_are_no_warnings(digits):
+    page = digits.report.read_text()
+    assert "<h3>Warnings</h3>" not in page
+    assert "How the source was read" not in page
+
+
+def test_of_very_many_classes_the_first_have_a_row_each(make_inputs):
+    names = [f"kind {number:02d}" for number in range(40)]
+    inputs = plotted(make_inputs, classes=names, images=800, warnings={"decode": []})
+    understood = inputs.report.read_text().split("How the source was read")[2].split("</table>")[0]
+    assert understood.count("kind ") == 2 * 30
+    assert "and 10 more" in understood

@@ -50,10 +50,16 @@ class Member:
         with the archive's name where the source has several archives; a nested archive is a folder of its own name.
     place : Place
         Where its bytes lie.
+    label : str or None
+        As used, after ``labels.map``; None where it has none, or none was read yet.
+    split : str
+        train, validation or test where the source came split, else "".
     """
 
     id: str
     place: Place
+    label: str | None = None
+    split: str = ""
 
     @property
     def bytes(self) -> int:

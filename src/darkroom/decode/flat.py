@@ -18,19 +18,19 @@ def value_of(pixels: Pixels) -> str:
     return {"255": "white", "255 255 255": "white", "0": "black", "0 0 0": "black"}.get(levels, levels)
 
 
-def warning(found: Iterable[tuple[str, str]]) -> str:
-    """Return what to tell about flat images, given as (id, value) in order; "" where there are none."""
+def warnings(found: Iterable[tuple[str, str]]) -> list[str]:
+    """Return what to tell about flat images, given as (id, value) in order."""
     first: dict[str, str] = {}
     counts: Counter[str] = Counter()
     for id, value in found:
         first.setdefault(value, id)
         counts[value] += 1
     if not counts:
-        return ""
+        return []
     kinds = ", ".join(f"{count} {value} (as {first[value]})" for value, count in counts.most_common(5))
     more = ", …" if len(counts) > 5 else ""
-    return (
-        f"decode: warning: {counts.total()} images are of one flat value once prepared: {kinds}{more}; look at them. "
+    return [
+        f"{counts.total()} images are of one flat value once prepared: {kinds}{more}; look at them. "
         "Drawings on a transparent ground may want another image.background, and image.steps or image.resize may "
         "have left nothing"
-    )
+    ]

@@ -1,42 +1,47 @@
 """The label and the ready-made split of each file: from its folder, its name, or a table."""
 
+import fnmatch
 import re
-import sys
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from darkroom.decode import label_checks, splits, table_rows, tables
 from darkroom.decode.archives import Member, Refused
 from darkroom.decode.manifests import Manifest
 from darkroom.decode.rejections import Reason
-from darkroom.decode.splits import split_named
+from darkroom.decode.splits import Folders
 from darkroom.params import LabelsParams
 
 _ARCHIVE = re.compile(r"\.(zip|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))$", re.IGNORECASE)
 
-
-class Labelled(NamedTuple):
-    """A file of the source with what its place or a table says about it.
-
-    Attributes
-    ----------
-    member : Member
-    label : str or None
-        As used, after ``labels.map``; None where it has none.
-    split : str
-        train, validation or test where the source came split, else "".
-    """
-
-    member: Member
-    label: str | None
-    split: str
+# What lies beside pictures and says nothing about how they are laid out.
+_BESIDE_PICTURES = re.compile(
+    r"\.(csv|tsv|txt|md|json|xml|ya?ml|html?|pdf|mat|npy|npz|pkl|py|ipynb|docx?|xlsx?|ini|db)$", re.IGNORECASE
+)
 
 
-def label_members(
-    members: Sequence[Member], labels: LabelsParams, inbox: Path
-) -> tuple[list[Labelled], list[Refused]]:
-    """Return each member with its label and split, in the order given, and those that ``labels`` leaves out.
+class Labelling(NamedTuple):
+    """The members that are used, with label and split, in the order given; those left out; and warnings."""
+
+    members: list[Member]
+    refused: list[Refused]
+    warnings: list[str]
+
+
+class _Read(NamedTuple):
+    """The label and the split of each file, and warnings."""
+
+    labels: Sequence[str | None]
+    splits: Sequence[str]
+    warnings: list[str]
+
+
+def label_members(members: Sequence[Member], labels: LabelsParams, inbox: Path) -> Labelling:
+    """Read the label and split of each member, and leave out what ``labels`` says.
 
     Parameters
     ----------
@@ -48,66 +53,108 @@ def label_members(
     Raises
     ------
     UserError
-        The table is missing, cannot be read, lacks a column, contradicts itself, or names no file of the source.
+        The table is missing, cannot be read, lacks a column, contradicts itself, or names no file of the source; or
+        the labels are numbers to predict.
     """
-    reader, refused = _reader(members, labels, inbox)
-    table = {row.id for row in refused}
+    members, refused, warnings = _without_excluded(members, labels)
+    if labels.kind == "csv":
+        manifest = Manifest(members, labels, inbox)
+        members = [member for member in members if member is not manifest.member]
+        if manifest.member:
+            refused.append(Refused(manifest.member.id, Reason.NOT_AN_IMAGE, "the table of labels.file"))
+        read = _by_table(members, labels, manifest)
+    elif labels.kind == "filename":
+        pattern = re.compile(labels.pattern)
+        read = _with_splits(members, labels, [by_name(member.id, pattern) for member in members])
+    else:
+        read = _by_folder(members, labels)
+    warnings += read.warnings
     labelled = []
-    seen: set[str | None] = set()
-    for number, member in enumerate(members):
-        if member.id in table:
-            continue
-        label, split = reader(number, member.id)
-        seen.add(label)
+    for member, label, split in zip(members, read.labels, read.splits, strict=True):
         if label in labels.skip:
             refused.append(Refused(member.id, Reason.SKIPPED_LABEL, f"labels.skip names {label}"))
         else:
             used = labels.map.get(label, label) if label is not None else None
-            labelled.append(Labelled(member, used, split))
-    for key, wanted in (("skip", labels.skip), ("map", list(labels.map))):
-        for label in wanted:
-            if label not in seen:
-                print(f"decode: params.yaml: labels.{key}: no file has the label {label!r}", file=sys.stderr)
-    return labelled, sorted(refused)
+            labelled.append(replace(member, label=used, split=split))
+    warnings += _unknown(labels, Counter(label for label in read.labels if label is not None))
+    warnings += label_checks.check(labelled, labels)
+    return Labelling(labelled, sorted(refused), warnings)
 
 
-Reader = Callable[[int, str], tuple[str | None, str]]
+def _without_excluded(
+    members: Sequence[Member], labels: LabelsParams
+) -> tuple[list[Member], list[Refused], list[str]]:
+    """Part members by ``labels.exclude``; the table of labels is no picture and stays."""
+    table = table_rows.path_of(labels.file or "") if labels.kind == "csv" else None
+    kept, refused = [], []
+    unused = dict.fromkeys(labels.exclude)
+    for member in members:
+        pattern = next((one for one in labels.exclude if fnmatch.fnmatchcase(member.id, one)), None)
+        if pattern is None or (table and f"/{member.id}".endswith(f"/{table}")):
+            kept.append(member)
+        else:
+            refused.append(Refused(member.id, Reason.EXCLUDED, f"labels.exclude has {pattern}"))
+            unused.pop(pattern, None)
+    warnings = [f"params.yaml: labels.exclude: no file matches {pattern!r}" for pattern in unused]
+    return kept, refused, warnings
 
 
-def _reader(members: Sequence[Member], labels: LabelsParams, inbox: Path) -> tuple[Reader, list[Refused]]:
-    """Return what gives label and split of a member's position and id; and the table, if it is one of the members."""
-    if labels.kind == "folder":
-        return lambda _, id: by_folder(id, labels.depth), []
-    if labels.kind == "filename":
-        pattern = re.compile(labels.pattern)
-        return lambda _, id: (by_name(id, pattern), ready_made(id.split("/")[:-1])), []
-    manifest = Manifest(members, labels, inbox)
-    found = (
-        [Refused(manifest.member.id, Reason.NOT_AN_IMAGE, "the table of labels.file")]
-        if manifest.member
-        else []
+def _unknown(labels: LabelsParams, seen: Collection[str]) -> list[str]:
+    return [
+        f"params.yaml: labels.{key}: no file has the label {label!r}{tables.nearest(label, seen)}"
+        for key, wanted in (("skip", labels.skip), ("map", list(labels.map)))
+        for label in wanted
+        if label not in seen
+    ]
+
+
+def _by_table(members: Sequence[Member], labels: LabelsParams, manifest: Manifest) -> _Read:
+    said = [manifest.label(member.id) for member in members]
+    if labels.split_column is None:
+        read = _with_splits(members, labels, said)
+    else:
+        read = _Read(said, [manifest.split(member.id) for member in members], [])
+    return read._replace(warnings=[*manifest.warnings, *read.warnings])
+
+
+def _with_splits(members: Sequence[Member], labels: LabelsParams, said: Sequence[str | None]) -> _Read:
+    """Read the splits of files that have their labels from elsewhere; only folders of labelled ones can be splits."""
+    paths = [folders(member.id) for member in members]
+    labelled = {path for path, label in zip(paths, said, strict=True) if label is not None}
+    layout = splits.layout(labelled, (), labels.split_folders)
+    return _Read(said, [layout.split(path) for path in paths], layout.warnings)
+
+
+def _by_folder(members: Sequence[Member], labels: LabelsParams) -> _Read:
+    paths = [folders(member.id) for member in members]
+    pictures = {
+        path for path, member in zip(paths, members, strict=True) if not _BESIDE_PICTURES.search(member.id)
+    }
+    layout = splits.layout(pictures, labels.depths, labels.split_folders)
+    said = [
+        None if path in layout.bare else by_folder(path, labels.depths, layout.splits.get(path, {}))
+        for path in paths
+    ]
+    merged = label_checks.merged(
+        {path: label for path, label in zip(paths, said, strict=True) if path in pictures},
+        labels.depths,
+        layout,
     )
-    split = (
-        manifest.split
-        if labels.split_column is not None
-        else lambda n: ready_made(members[n].id.split("/")[:-1])
-    )
-    return lambda number, _: (manifest.label(number), split(number)), found
+    return _Read(said, [layout.split(path) for path in paths], [*layout.warnings, *merged])
 
 
-def by_folder(id: str, depth: int) -> tuple[str | None, str]:
-    """Return label and split of a file by its folders; ``depth`` 1 is the folder it lies in.
+def folders(id: str) -> Folders:
+    """Return the folders of a file, outermost first; an archive among several counts as one, without its suffix."""
+    # Of folders that differ in Unicode's composition alone, decode keeps the files apart, but they are one class.
+    return tuple(_ARCHIVE.sub("", unicodedata.normalize("NFC", folder)) for folder in id.split("/")[:-1])
 
-    A folder named like a split is no class. An archive among several counts as a folder called like it, without suffix.
-    """
-    folders = id.split("/")[:-1]
-    if len(folders) < depth:
-        return None, ready_made(folders)
-    label = _ARCHIVE.sub("", unicodedata.normalize("NFC", folders[-depth]))
-    if split_named(label):
-        return None, ready_made(folders)
-    del folders[-depth]
-    return label, ready_made(folders)
+
+def by_folder(path: Folders, depths: Sequence[int], parts: Mapping[int, str]) -> str | None:
+    """Return the label of files in ``path``; None where a folder is missing, or is a split (a place in ``parts``)."""
+    places = [len(path) - depth for depth in depths]
+    if any(place < 0 or place in parts for place in places):
+        return None
+    return "/".join(path[place] for place in places)
 
 
 def by_name(id: str, pattern: re.Pattern[str]) -> str | None:
@@ -115,11 +162,3 @@ def by_name(id: str, pattern: re.Pattern[str]) -> str | None:
     found = pattern.search(id.rsplit("/", 1)[-1])
     label = found["label"] if found else None
     return unicodedata.normalize("NFC", label) if label else None
-
-
-def ready_made(folders: Sequence[str]) -> str:
-    """Return the split that the innermost folder named like one says, or ""."""
-    for folder in reversed(folders):
-        if split := split_named(_ARCHIVE.sub("", folder)):
-            return split
-    return ""

@@ -1,36 +1,25 @@
 """A table that names each image and its label: found, read, and matched to the files of the source."""
 
-import csv
-import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from darkroom import UserError, files
-from darkroom.decode import archives
+from darkroom.decode import archives, table_rows, tables
 from darkroom.decode.archives import Member
 from darkroom.decode.rejections import Rejected
-from darkroom.decode.splits import ALLOWED, split_named
+from darkroom.decode.table_rows import SHOWN, Row
 from darkroom.params import LabelsParams
 
 _AMBIGUOUS = -1
-_SHOWN = 3  # rows named in a note
-
-
-class _Row(NamedTuple):
-    line: int
-    path: str
-    label: str | None
-    split: str
 
 
 class Manifest:
     """The table of ``labels.file``, matched to ``members``.
 
     A row means the file of its path; else the one file whose path ends with it; else the one file of that name; else
-    the one file of that name without its suffix. Rows that mean none are counted on stderr; files without a row have no
-    label.
+    the one file of that name without its suffix; and where there is none, the one found so where upper and lower case
+    do not count. Files without a row have no label.
 
     Parameters
     ----------
@@ -43,6 +32,8 @@ class Manifest:
     ----------
     member : Member or None
         The table itself, where it is a file of the source.
+    warnings : list of str
+        Rows that mean no file, and rows that mean one but for upper and lower case.
 
     Raises
     ------
@@ -53,33 +44,37 @@ class Manifest:
 
     def __init__(self, members: Sequence[Member], labels: LabelsParams, inbox: Path) -> None:
         self.member, self._where, content = _found(members, labels, inbox)
-        rows = _rows(self._where, content, labels)
+        table = tables.read(self._where, content, labels.encoding)
+        rows, self.warnings = table_rows.read(self._where, table, labels)
         self._rows = self._matched(rows, [member.id for member in members])
 
-    def label(self, number: int) -> str | None:
-        """Return the label of member ``number``; None where no row names it, or its label is empty."""
-        row = self._rows.get(number)
+    def label(self, id: str) -> str | None:
+        """Return the label of the file ``id``; None where no row names it, or its label is empty."""
+        row = self._rows.get(id)
         return row.label if row else None
 
-    def split(self, number: int) -> str:
-        """Return the split of member ``number``, or ""."""
-        row = self._rows.get(number)
+    def split(self, id: str) -> str:
+        """Return the split of the file ``id``, or ""."""
+        row = self._rows.get(id)
         return row.split if row else ""
 
-    def _matched(self, rows: Sequence[_Row], ids: Sequence[str]) -> dict[int, _Row]:
+    def _matched(self, rows: Sequence[Row], ids: Sequence[str]) -> dict[str, Row]:
         index = _Index(ids, {row.path.count("/") + 1 for row in rows})
-        matched: dict[int, _Row] = {}
-        missing = []
+        matched: dict[str, Row] = {}
+        missing: list[Row] = []
+        by_case: list[Row] = []
         for row in rows:
             number = index.find(row.path)
+            if number is None:
+                number = index.in_any_case.find(row.path.casefold())
+                (missing if number is None else by_case).append(row)
             if number == _AMBIGUOUS:
                 raise UserError(
                     f"{self._where}: line {row.line}: {row.path!r} means several files; give the path"
                 )
             if number is None:
-                missing.append(row)
                 continue
-            known = matched.setdefault(number, row)
+            known = matched.setdefault(ids[number], row)
             if known[2:] != row[2:]:
                 raise UserError(
                     f"{self._where}: lines {known.line} and {row.line} differ about {ids[number]}: "
@@ -90,27 +85,37 @@ class Manifest:
                 f"{self._where}: no row names a file of the source; the first names {rows[0].path!r}, the source has "
                 f"{ids[0] if ids else 'no file'!r}"
             )
-        if missing:
-            first = ", ".join(repr(row.path) for row in missing[:_SHOWN])
-            more = ", …" if len(missing) > _SHOWN else ""
-            count = f"{len(missing)} of {len(rows)} rows name no file of the source"
-            print(f"decode: {self._where}: {count}: {first}{more}", file=sys.stderr)
+        self._warn("name no file of the source", missing, rows)
+        self._warn("name a file that is written with other small and capital letters", by_case, rows)
         return matched
+
+    def _warn(self, what: str, found: Sequence[Row], rows: Sequence[Row]) -> None:
+        if found:
+            first = ", ".join(repr(row.path) for row in found[:SHOWN])
+            more = ", …" if len(found) > SHOWN else ""
+            self.warnings.append(f"{self._where}: {len(found)} of {len(rows)} rows {what}: {first}{more}")
 
 
 class _Index:
     """The files of the source by the ends of their paths, of as many parts as the table's paths have."""
 
     def __init__(self, ids: Sequence[str], lengths: Iterable[int]) -> None:
-        self._by_id = {id: number for number, id in enumerate(ids)}
+        self._ids = ids
+        self._by_id: dict[str, int] = {}
         self._by_end: dict[int, dict[str, int]] = {length: {} for length in {1, *lengths}}
         self._by_stem: dict[str, int] = {}
         for number, id in enumerate(ids):
+            _enter(self._by_id, id, number)
             parts = id.split("/")
             for length, ends in self._by_end.items():
                 if length <= len(parts):
                     _enter(ends, "/".join(parts[-length:]), number)
             _enter(self._by_stem, parts[-1].rpartition(".")[0], number)
+
+    @cached_property
+    def in_any_case(self) -> "_Index":
+        """The same where upper and lower case do not count: ``find`` takes paths that are case-folded."""
+        return _Index([id.casefold() for id in self._ids], self._by_end)
 
     def find(self, path: str) -> int | None:
         """Return the number of the file that ``path`` means; None: no file; -1: several."""
@@ -136,7 +141,7 @@ def _found(members: Sequence[Member], labels: LabelsParams, inbox: Path) -> tupl
 
     Looked for in the source by its path, then in the inbox, then in the source by the end of its path.
     """
-    name = _path(labels.file or "")
+    name = table_rows.path_of(labels.file or "")
     inside = next((member for member in members if member.id == name), None)
     beside = inbox / (labels.file or "")
     ours = beside.resolve().is_relative_to(inbox.resolve()) or files.is_linked_by_dvc(beside)
@@ -145,59 +150,16 @@ def _found(members: Sequence[Member], labels: LabelsParams, inbox: Path) -> tupl
     ends = [member for member in members if member.id.endswith(f"/{name}")]
     inside = inside or (ends[0] if len(ends) == 1 else None)
     if inside is None:
-        tables = sorted(m.id for m in members if m.id.lower().endswith((".csv", ".tsv", ".txt")))[:10]
+        there = [*(member.id for member in members), *sorted(path.name for path in inbox.glob("*"))]
+        known = [path for path in there if path.lower().endswith((".csv", ".tsv", ".txt"))]
         where = (
             "in the source more than once; give its path" if ends else f"neither in the source nor in {inbox}"
         )
-        known = ", ".join(tables) or "no table"
-        raise UserError(f"params.yaml: labels.file: {labels.file!r} is {where}; the source has {known}")
+        raise UserError(
+            f"params.yaml: labels.file: {labels.file!r} is {where}; there is {', '.join(known[:10]) or 'no table'}"
+            f"{tables.nearest(name, known)}"
+        )
     try:
         return inside, f"{inside.id} of the source", archives.read(inside)
     except Rejected as error:
         raise UserError(f"{inside.id} of the source, which labels.file names: {error}") from None
-
-
-def _rows(where: str, content: bytes, labels: LabelsParams) -> list[_Row]:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{where}: expected UTF-8 text, got something else at byte {error.start}") from None
-    lines = text.splitlines(keepends=True)
-    first = lines[0] if lines else ""
-    reader = csv.reader(lines, delimiter=max(",;\t", key=first.count), strict=True)
-    try:
-        columns = [column.strip() for column in next(reader, [])]
-        wanted = {
-            key: _column(where, columns, key, getattr(labels, key))
-            for key in ("path_column", "label_column", "split_column")
-            if getattr(labels, key) is not None
-        }
-        return [_row(where, reader.line_num, cells, wanted) for cells in reader if any(cells)]
-    except csv.Error as error:
-        raise UserError(f"{where}: line {reader.line_num}: not a table: {error}") from None
-
-
-def _column(where: str, columns: Sequence[str], key: str, name: str) -> int:
-    if name not in columns:
-        raise UserError(
-            f"{where}: no column {name!r}, which labels.{key} in params.yaml names; "
-            f"found {', '.join(columns) or 'none'}"
-        )
-    return columns.index(name)
-
-
-def _row(where: str, line: int, cells: Sequence[str], wanted: dict[str, int]) -> _Row:
-    if len(cells) <= max(wanted.values()):
-        raise UserError(
-            f"{where}: line {line}: {len(cells)} columns, expected at least {max(wanted.values()) + 1}"
-        )
-    split = cells[wanted["split_column"]].strip() if "split_column" in wanted else ""
-    if split and not split_named(split):
-        raise UserError(f"{where}: line {line}: split {split!r}; allowed are {ALLOWED}, or nothing")
-    label = unicodedata.normalize("NFC", " ".join(cells[wanted["label_column"]].split()))
-    return _Row(line, _path(cells[wanted["path_column"]]), label or None, split_named(split) if split else "")
-
-
-def _path(text: str) -> str:
-    parts = text.strip().replace("\\", "/").split("/")
-    return unicodedata.normalize("NFC", "/".join(part for part in parts if part not in ("", ".")))

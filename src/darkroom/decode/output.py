@@ -1,7 +1,7 @@
 """From finished shards to the folder that later stages read: labelled images, and apart those without a label."""
 
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -9,25 +9,23 @@ import numpy as np
 
 from darkroom import files, images
 from darkroom.decode import shards, thumbnails
-from darkroom.decode.layouts import Labelled
 from darkroom.decode.preparation import Preparation
 
 
 def write(
     out: Path,
     finished: Sequence[shards.Shard],
-    known: Mapping[str, Labelled],
-    used: set[str],
-    classes: Sequence[str],
+    used: Sequence[shards.Row],
     preparation: Preparation,
     suffix: Literal["npz", "csv"],
 ) -> None:
-    """Write ``out``: the images whose ids are ``used``, and under ``unlabelled`` those without a label, if any.
+    """Write ``out``: the images that are ``used``, and under ``unlabelled`` those without a label, if any.
 
     One shard is in memory at a time; one that is kept whole as NPZ is only moved.
     """
-    without = {name for name, one in known.items() if one.label is None}
-    for folder, chosen in ((out, used), (out / "unlabelled", without)):
+    without = {row.id for shard in finished for row in shard.rows if row.label is None}
+    classes = sorted({str(row.label) for row in used})
+    for folder, chosen in ((out, {row.id for row in used}), (out / "unlabelled", without)):
         names: list[str] = []
         rows: list[list[object]] = []
         for shard in finished:
@@ -35,13 +33,13 @@ def write(
             if not keep:
                 continue
             names.append(images.shard_name(len(names), suffix))
-            rows += [_columns(shard.rows[number], known) for number in keep]
+            rows += [_columns(shard.rows[number]) for number in keep]
             if suffix == "npz" and len(keep) == len(shard.rows):
                 folder.mkdir(exist_ok=True)
                 shutil.move(shard.pixels, folder / names[-1])
                 continue
             pixels = images.read_shard(shard.pixels, preparation.shape)
-            labels = [known[shard.rows[number].id].label or "" for number in keep]
+            labels = [shard.rows[number].label or "" for number in keep]
             images.write_shard(folder / names[-1], np.asarray(pixels[keep]), labels)
         if folder is out or names:
             files.write_csv(folder / "index.csv", images.INDEX_COLUMNS, rows)
@@ -61,6 +59,5 @@ def thumbnails_of(
     return found
 
 
-def _columns(row: shards.Row, known: Mapping[str, Labelled]) -> list[object]:
-    one = known[row.id]
-    return [row.id, one.label or "", one.split, row.width, row.height, row.bytes, row.sha256, row.phash]
+def _columns(row: shards.Row) -> list[object]:
+    return [row.id, row.label or "", row.split, row.width, row.height, row.bytes, row.sha256, row.phash]

@@ -19,7 +19,14 @@ class Reason(StrEnum):
     DUPLICATE_NAME = "duplicate name"
     SYSTEM_FILE = "system file"
     SKIPPED_LABEL = "unlabelled class skipped"
+    EXCLUDED = "excluded"
+    FEW_IMAGES = "class with few images"
     LABEL_CONFLICT = "duplicate with another label"
+
+
+LEFT_OUT = frozenset([Reason.SKIPPED_LABEL, Reason.EXCLUDED, Reason.FEW_IMAGES, Reason.SYSTEM_FILE])
+"""Reasons that were asked for, and what systems leave behind: such files are not unusable, and do not count against
+`decode.max_rejected`."""
 
 
 class Rejected(Exception):

@@ -47,7 +47,7 @@ def plan(count: int, shape: tuple[int, int, int], most_images: int) -> list[rang
 
 @dataclass(frozen=True)
 class Row:
-    """One decoded image: columns of ``index.csv`` without label and split; ``content`` is a digest of its pixels.
+    """One decoded image: columns of ``index.csv``, label None: without one; ``content`` is a digest of its pixels.
 
     ``flat`` is the one colour it has, see :func:`.flat.value_of`.
     """
@@ -60,6 +60,8 @@ class Row:
     phash: str
     content: str
     flat: str = ""
+    label: str | None = None
+    split: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,11 +153,12 @@ def write(members: Sequence[archives.Member], number: int, work: Path, preparati
     return len(members)
 
 
-def read(work: Path, number: int) -> Shard:
-    """Read what :func:`write` left, but for the pixels."""
+def read(members: Sequence[archives.Member], number: int, work: Path) -> Shard:
+    """Read what :func:`write` left of these members, but for the pixels; label and split are those of the members."""
     pixels_path, rows_path = paths(work, number)
     content = files.read_json(rows_path)
     rejected = [(name, Reason(reason), detail) for name, reason, detail in content["rejected"]]
-    rows = [Row(**row) for row in content["rows"]]
+    known = {member.id: member for member in members}
+    rows = [Row(**row, label=known[row["id"]].label, split=known[row["id"]].split) for row in content["rows"]]
     seen = pictures.read(thumbnails_path(work, number))
     return Shard(pixels_path, rows, rejected, seen, content["brightest"], content["wide"])

@@ -1,10 +1,9 @@
 """The decode stage as a whole: every file of data/raw becomes an image of data/images, or a row that says why not."""
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from darkroom import UserError, files
 from darkroom.decode import (
@@ -12,18 +11,31 @@ from darkroom.decode import (
     duplicates,
     flat,
     layouts,
+    losses,
     output,
     samples,
     shards,
+    small_classes,
     spread,
+    summaries,
     thumbnails,
     workfolder,
 )
 from darkroom.decode.preparation import Preparation
-from darkroom.decode.rejections import Reason
+from darkroom.decode.rejections import LEFT_OUT, Reason
+from darkroom.decode.shards import Row
 from darkroom.params import DecodeParams, ImageParams, LabelsParams
 
 Rejection = tuple[str, Reason, str]
+
+
+class _Outcome(NamedTuple):
+    """What became of every file: images with and without a label, rows of ``rejected.csv``; conflicts of labels."""
+
+    used: list[Row]
+    unlabelled: list[Row]
+    rejected: list[Rejection]
+    conflicts: int
 
 
 def decode(
@@ -40,9 +52,9 @@ def decode(
     inbox : Path
         Where a table of labels may lie beside the source.
     out : Path
-        Receives an :mod:`darkroom.images` folder and ``rejected.csv`` (id, reason, detail), with
-        ``rejected.npz`` where there are thumbnails of such files (see :func:`thumbnails.write`); images without a
-        label become a second such folder, ``unlabelled``.
+        Receives an :mod:`darkroom.images` folder, ``summary.json`` (see :mod:`.summaries`) and ``rejected.csv`` (id,
+        reason, detail), with ``rejected.npz`` where there are thumbnails of such files (see
+        :func:`thumbnails.write`); images without a label become a second such folder, ``unlabelled``.
 
     Returns
     -------
@@ -55,65 +67,56 @@ def decode(
         Nothing could be decoded, or more than `decode.max_rejected` is unusable. ``out`` is left as it was.
     """
     preparation = Preparation.of(image, decode)
-    with workfolder.opened(_key(raw, labels, preparation, decode)) as work:
+    with workfolder.opened(_key(raw, preparation, decode)) as work:
         # Another process may have another working folder.
         source = raw if decode.backend == "threading" else raw.resolve()
         members, refused = archives.members(source, work / "nested", decode.max_bytes, decode.name_encoding)
-        labelled, unlabelable = layouts.label_members(members, labels, inbox)
-        rejected: list[Rejection] = [(one.id, one.reason, one.detail) for one in [*refused, *unlabelable]]
-        finished, preparation = _decode_in_depth(labelled, work, preparation, image.bit_depth, decode)
-        flat_images = [(row.id, row.flat) for shard in finished for row in shard.rows if row.flat]
-        if flat_images:
-            print(flat.warning(flat_images), file=sys.stderr)
-        rejected += [rejection for shard in finished for rejection in shard.rejected]
+        labelling = layouts.label_members(members, labels, inbox)
+        warnings = labelling.warnings
+        with summaries.told_on_failure(warnings):
+            _check_labels(labelling.members)
+            finished, preparation = _decode_in_depth(
+                labelling.members, work, preparation, image.bit_depth, decode
+            )
+            flat_images = [(row.id, row.flat) for shard in finished for row in shard.rows if row.flat]
+            warnings += flat.warnings(flat_images)
+            outcome = _sorted_out(finished, [*refused, *labelling.refused], labels, decode)
+            _check(outcome, decode.max_rejected)
+        used, unlabelled, rejected, _ = outcome
+        warnings += small_classes.warnings(used)
+        warnings += losses.warnings(labelling.members, used, preparation)
 
-        known = {one.member.id: one for one in labelled}
-        rows = [
-            duplicates.LabelledRow(row, label)
-            for shard in finished
-            for row in shard.rows
-            if (label := known[row.id].label) is not None
-        ]
-        conflicts = duplicates.conflicts(rows)
-        if decode.label_conflicts == "reject":
-            rejected += duplicates.rejections(conflicts)
-            rows = [labelled_row for labelled_row in rows if labelled_row.row.id not in conflicts]
-        rejected.sort()
-        unlabelled = (
-            sum(len(shard.rows) for shard in finished)
-            - len(rows)
-            - (len(conflicts) if decode.label_conflicts == "reject" else 0)
-        )
-        _check(rejected, len(rows), unlabelled, decode.max_rejected)
-
-        classes = sorted({row.label for row in rows})
-        used = {row.row.id for row in rows}
         seen = _seen(finished, rejected, preparation)
-        output.write(files.empty_folder(out), finished, known, used, classes, preparation, decode.format)
+        output.write(files.empty_folder(out), finished, used, preparation, decode.format)
         files.write_csv(out / "rejected.csv", ["id", "reason", "detail"], rejected)
         if seen:
             thumbnails.write(out / "rejected.npz", seen)
+        summaries.write(out / "summary.json", summaries.of(used, unlabelled, rejected, warnings))
     return {
-        "files": len(rows) + len(rejected) + unlabelled,
-        "used": len(rows),
+        "files": len(used) + len(rejected) + len(unlabelled),
+        "used": len(used),
         "rejected": len(rejected),
-        "unlabelled": unlabelled,
-        "classes": len(classes),
-        "duplicates": duplicates.count(rows),
-        "label_conflicts": len(conflicts),
+        "unlabelled": len(unlabelled),
+        "classes": len({row.label for row in used}),
+        "duplicates": duplicates.count(used),
+        "label_conflicts": outcome.conflicts,
         "flat_images": len(flat_images),
         **({"bit_depth": preparation.bit_depth} if any(shard.wide for shard in finished) else {}),
+        "warnings": len(warnings),
         **_by_reason(rejected),
     }
 
 
-def _key(raw: Path, labels: LabelsParams, preparation: Preparation, decode: DecodeParams) -> str:
-    """Return the name of the work on these files; what of the params only says how it is done or stored is left out."""
+def _key(raw: Path, preparation: Preparation, decode: DecodeParams) -> str:
+    """Return the name of the work on these files; what of the params only says how it is done or stored is left out.
+
+    So are the labels: pixels do not depend on them, only which files are decoded; see :func:`_decode` for that.
+    """
     seal = raw / files.SEAL
     # By content, where that is known: a temporary checkout has files of other dates.
     sources: Any = seal.read_text(encoding="utf-8") if seal.is_file() else _stamps(raw)
     asked = [preparation.to_json(), decode.shard_images, decode.max_bytes, decode.name_encoding]
-    return workfolder.key([sources, labels.model_dump(mode="json"), asked])
+    return workfolder.key([sources, asked])
 
 
 def _stamps(raw: Path) -> list[list[str | int]]:
@@ -125,7 +128,7 @@ def _stamps(raw: Path) -> list[list[str | int]]:
 
 
 def _decode_in_depth(
-    labelled: Sequence[layouts.Labelled],
+    members: Sequence[archives.Member],
     work: Path,
     preparation: Preparation,
     asked: int | Literal["auto"],
@@ -135,8 +138,13 @@ def _decode_in_depth(
 
     How many of 16 bits a data set uses is known once all of it was seen: shards with such pictures are then decoded
     again, in a folder of that depth's own, so that a run that is taken up again never mixes two.
+
+    Shards lie in a folder named by the files they are made of: which these are may depend on a table of labels, and an
+    earlier run may have read another.
     """
-    finished = _decode(labelled, work, preparation, decode)
+    work /= workfolder.key([member.id for member in members])
+    work.mkdir(exist_ok=True)
+    finished = _decode(members, work, preparation, decode)
     wide = [number for number, shard in enumerate(finished) if shard.wide]
     if not wide:
         return finished, preparation
@@ -148,34 +156,50 @@ def _decode_in_depth(
     if asked == "auto" and depth < 16:
         deep = work / f"{depth}-bits"
         deep.mkdir(exist_ok=True)
-        for number, shard in zip(wide, _decode(labelled, deep, preparation, decode, wide), strict=True):
+        for number, shard in zip(wide, _decode(members, deep, preparation, decode, wide), strict=True):
             finished[number] = shard
     return finished, preparation
 
 
 def _decode(
-    labelled: Sequence[layouts.Labelled],
+    members: Sequence[archives.Member],
     work: Path,
     preparation: Preparation,
     decode: DecodeParams,
     numbers: Sequence[int] | None = None,
 ) -> list[shards.Shard]:
     """Decode the shards ``numbers``, by default all, that are not in ``work`` yet; return them in order."""
-    members = [one.member for one in labelled]
     plan = shards.plan(len(members), preparation.shape, decode.shard_images)
+    parts = [members[part.start : part.stop] for part in plan]
     numbers = range(len(plan)) if numbers is None else numbers
     missing = [number for number in numbers if not all(path.exists() for path in shards.paths(work, number))]
     if len(missing) < len(numbers):
         print(
             f"decode: {len(numbers) - len(missing)} of {len(numbers)} shards were finished by an earlier run"
         )
-    tasks = [
-        (shards.write, (members[plan[number].start : plan[number].stop], number, work, preparation))
-        for number in missing
-    ]
+    tasks = [(shards.write, (parts[number], number, work, preparation)) for number in missing]
     total = sum(len(plan[number]) for number in missing)
     spread.run(tasks, total, decode.workers, decode.backend)
-    return [shards.read(work, number) for number in numbers]
+    return [shards.read(parts[number], number, work) for number in numbers]
+
+
+def _sorted_out(
+    finished: Sequence[shards.Shard],
+    refused: Sequence[archives.Refused],
+    labels: LabelsParams,
+    decode: DecodeParams,
+) -> _Outcome:
+    rows = [row for shard in finished for row in shard.rows]
+    used = [row for row in rows if row.label is not None]
+    rejected: list[Rejection] = [(one.id, one.reason, one.detail) for one in refused]
+    rejected += [rejection for shard in finished for rejection in shard.rejected]
+    conflicts = duplicates.conflicts(used)
+    if decode.label_conflicts == "reject":
+        rejected += duplicates.rejections(conflicts)
+        used = [row for row in used if row.id not in conflicts]
+    used, small = small_classes.left_out(used, labels.min_images)
+    unlabelled = [row for row in rows if row.label is None]
+    return _Outcome(used, unlabelled, sorted(rejected + small), len(conflicts))
 
 
 def _seen(
@@ -188,12 +212,20 @@ def _seen(
     return thumbnails.examples(rejected, known)
 
 
-def _check(rejected: Sequence[Rejection], used: int, unlabelled: int, most: float) -> None:
+def _check_labels(members: Sequence[archives.Member]) -> None:
+    if members and all(member.label is None for member in members):
+        raise UserError(
+            f"data/raw: none of {len(members)} files has a label, as {members[0].id}; check the `labels` section of "
+            "params.yaml: kind, depth and split_folders say where labels are read"
+        )
+
+
+def _check(outcome: _Outcome, most: float) -> None:
+    used, unlabelled, rejected = len(outcome.used), len(outcome.unlabelled), outcome.rejected
     total = used + unlabelled + len(rejected)
     if not total:
         raise UserError("data/raw: no files in the archives; check the `source` section of params.yaml")
-    # What labels.skip leaves out was asked for, and what systems leave behind was never to be used.
-    unusable = [one for one in rejected if one[1] not in (Reason.SKIPPED_LABEL, Reason.SYSTEM_FILE)]
+    unusable = [rejection for rejection in rejected if rejection[1] not in LEFT_OUT]
     candidates = total - sum(reason is Reason.SYSTEM_FILE for _, reason, _ in rejected)
     reasons = ", ".join(
         f"{number} {reason}" for reason, number in Counter(r[1] for r in unusable or rejected).most_common()
@@ -209,8 +241,8 @@ def _check(rejected: Sequence[Rejection], used: int, unlabelled: int, most: floa
         )
     if not used:
         raise UserError(
-            f"data/raw: none of {total} files has a label ({unlabelled} images without one); "
-            "check the `labels` section of params.yaml"
+            f"data/raw: none of {total} files is left with a label ({unlabelled} images without one; {reasons})"
+            f"{example}; check the `labels` section of params.yaml"
         )
 
 

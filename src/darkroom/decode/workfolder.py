@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import PIL
 
-from darkroom import files, images
+from darkroom import files, images, params
 
 _STALE = 7 * 24 * 3600
 """Seconds after which the work of a killed run that nobody took up again is removed."""
@@ -29,7 +29,9 @@ def key(content: Any) -> str:
     The code that does the work and the versions of what it rests on are part of the name: shards made by another
     program are not taken up.
     """
-    code = [Path(files.__file__), Path(images.__file__), *sorted(Path(__file__).parent.glob("*.py"))]
+    code = files.python_files(
+        Path(files.__file__), Path(images.__file__), Path(params.__file__).parent, Path(__file__).parent
+    )
     versions = [
         platform.python_version(),
         np.__version__,

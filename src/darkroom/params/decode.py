@@ -19,6 +19,7 @@ def _text(value: Any) -> Any:
 Label = Annotated[str, BeforeValidator(_text)]
 Name = Annotated[str, Field(min_length=1)]
 Level = Annotated[int, Field(ge=0, le=255)]
+Depth = Annotated[int, Field(ge=1)]
 Side = Annotated[int, Field(ge=1, le=4096)]
 
 
@@ -30,14 +31,43 @@ class LabelsParams(Section):
     """How a file's label is read; see docs/labels.md for an example of each kind."""
 
     kind: Literal["folder", "filename", "csv"]
-    depth: Annotated[int, Field(ge=1)]
+    depth: Depth | Annotated[list[Depth], Field(min_length=1)]
+    split_folders: Literal["auto", "always", "never"]
     pattern: str
     file: Name | None
+    encoding: str
     path_column: Name
     label_column: Name
+    label_columns: Annotated[list[Name], Field(min_length=2)] | None
     split_column: Name | None
+    exclude: list[Name]
     map: dict[Label, Label]
     skip: list[Label]
+    min_images: Annotated[int, Field(ge=1)]
+
+    @property
+    def depths(self) -> list[int]:
+        """The folders that make the label, outermost first: 1 is the one in which the file lies."""
+        return self.depth if isinstance(self.depth, list) else [self.depth]
+
+    @field_validator("depth")
+    @classmethod
+    def _from_the_outside_in(cls, depth: int | list[int]) -> int | list[int]:
+        if isinstance(depth, list) and depth != sorted(set(depth), reverse=True):
+            raise ValueError("each level once, the outermost first, as [2, 1]")
+        return depth
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_an_encoding_of_text(cls, encoding: str) -> str:
+        try:
+            if encoding != "auto":
+                "a".encode(encoding)
+        except (LookupError, ValueError):
+            raise ValueError(
+                "auto, or an encoding of text that Python knows, as cp932 or utf-16-le"
+            ) from None
+        return encoding
 
     @field_validator("pattern")
     @classmethod

@@ -33,16 +33,16 @@ def checks(results: Results) -> list[tuple[str, Content]]:
 
 
 def rejections(results: Results) -> Html:
-    """Return the files that could not be used, by reason, and pictures of those that left anything to see."""
+    """Return the files that were not used, by reason, and pictures of those that left anything to see."""
     if results.rejected.empty:
-        return element("p", "Every file could be used.")
+        return element("p", "Every file was used or is without a label.")
     rows = []
     for reason, files in results.rejected.groupby("reason"):
         names = ", ".join(files["id"][:EXAMPLES]) + (", …" if len(files) > EXAMPLES else "")
         detail = next((text for text in files["detail"] if text), "")
         rows.append((reason, wording.count(len(files)), names, detail))
-    head = ["reason", "files", "for example", "the decoder's words"]
-    return joined([table("Files that could not be used", head, rows, words=4), _pictures(results)])
+    head = ["reason", "files", "for example", "in words"]
+    return joined([table("Files that were not used", head, rows, words=4), _pictures(results)])
 
 
 def together(results: Results) -> Html | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from darkroom.plot import checks, wording
+from darkroom.plot import checks, understood, wording
 from darkroom.plot.diagram import diagram, sizes
 from darkroom.plot.galleries import figure, gallery
 from darkroom.plot.markup import Content, Html, element, joined, pairs, table
@@ -40,6 +40,7 @@ def data(results: Results, chart: Html) -> Html:
     ]
     return joined(
         [
+            understood.warnings(results),
             element(
                 "div",
                 pairs("Images", lines),
@@ -53,6 +54,7 @@ def data(results: Results, chart: Html) -> Html:
                 class_="columns",
             ),
             element("p", "How each picture was prepared: ", _settings(wording.flat(prepared)), class_="note"),
+            understood.reading(results),
             checks.rejections(results),
             checks.leaks(results),
             checks.together(results),

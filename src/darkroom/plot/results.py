@@ -43,6 +43,8 @@ class Results:
         Predicted images whose class nobody gave.
     attention : dict of arrays
         ``ids`` (k,) and ``maps`` float32 (k, h, w).
+    summaries : dict of str to dict
+        ``summary.json`` of decode and split, by the stage; {} where there is none.
     scores : dict of str to dict
         The metrics of each stage before, by its name.
     history, roc, precision_recall, calibration : DataFrame
@@ -59,6 +61,7 @@ class Results:
     test: pd.DataFrame
     unlabelled: int
     attention: dict[str, npt.NDArray[Any]]
+    summaries: dict[str, dict[str, Any]]
     scores: dict[str, dict[str, Any]]
     history: pd.DataFrame
     roc: pd.DataFrame
@@ -112,6 +115,10 @@ def read_results(
         test=_predictions(predictions / "test.csv"),
         unlabelled=len(_texts(unlabelled)) if unlabelled.is_file() else 0,
         attention=_arrays(predictions / "attention.npz"),
+        summaries={
+            stage: files.read_json(path) if (path := folder / "summary.json").is_file() else {}
+            for stage, folder in (("decode", images), ("split", split))
+        },
         scores={
             stage: files.read_json(metrics / f"{stage}.json")
             for stage in ("fetch", "decode", "split", "train", "evaluate")
