@@ -47,12 +47,9 @@ def merged(said: Mapping[Folders, str | None], depths: Sequence[int], layout: La
     for path in sorted(said):
         label = said[path]
         if label is not None:
+            no_parents = {*layout.splits.get(path, {}), *(len(path) - depth for depth in depths)}
             inner = range(len(path) - min(depths))
-            above = tuple(
-                path[place]
-                for place in inner
-                if len(path) - place not in depths and place not in layout.splits.get(path, {})
-            )
+            above = tuple(path[place] for place in inner if place not in no_parents)
             parents[label].setdefault(above, path)
     found = {label: list(paths.values()) for label, paths in parents.items() if len(paths) > 1}
     if not found:
