@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.decode import hashes, pixels, resizing, steps
+from darkroom import phash
+from darkroom.decode import pixels, resizing, steps
 from darkroom.images import Pixels
 from darkroom.params import DecodeParams, ImageParams
 
@@ -110,7 +111,7 @@ class Preparation:
             steps.apply(picture.pixels, self.steps), self.resolution, self.resize, self.interpolation
         )
         # The squashed image holds all that a thumbnail needs, and is tens of times smaller than the picture.
-        enough = self.resize == "squash" and not self.steps and min(self.resolution) >= hashes.SIDE
+        enough = self.resize == "squash" and not self.steps and min(self.resolution) >= phash.SIDE
         thumbnail = _thumbnail(image if enough else picture.pixels)
         return Prepared(
             image.reshape(self.shape), picture.width, picture.height, thumbnail, picture.brightest
@@ -119,6 +120,6 @@ class Preparation:
 
 def _thumbnail(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     # Shrinking by less than three, linear interpolation skips hardly a pixel, and takes an eighth of the time.
-    interpolation = "linear" if max(picture.shape[:2]) < 3 * hashes.SIDE else "auto"
-    small = resizing.squash(picture, (hashes.SIDE, hashes.SIDE), interpolation)
+    interpolation = "linear" if max(picture.shape[:2]) < 3 * phash.SIDE else "auto"
+    small = resizing.squash(picture, (phash.SIDE, phash.SIDE), interpolation)
     return small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)  # type: ignore[return-value]

@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 
 from darkroom import files, images
-from darkroom.decode import archives, complaints, flat, hashes
+from darkroom.decode import archives, complaints, flat
 from darkroom.decode import thumbnails as pictures
 from darkroom.decode.preparation import Preparation
 from darkroom.decode.rejections import Reason, Rejected
+from darkroom.phash import SIDE, perceptual_hashes
 
 MOST_BYTES = 32 * 2**20
 """Bytes of pixels in a shard, at most: what a worker holds in memory."""
@@ -100,7 +101,7 @@ def write(members: Sequence[archives.Member], number: int, work: Path, preparati
         1
     )  # the work is spread by shards; threads inside OpenCV would only get in each other's way
     pixels = np.empty((len(members), *preparation.shape), np.uint8)
-    thumbnails = np.empty((len(members), hashes.SIDE, hashes.SIDE), np.uint8)
+    thumbnails = np.empty((len(members), SIDE, SIDE), np.uint8)
     rows: list[dict[str, Any]] = []
     rejected = []
     brightest: list[int] = []
@@ -134,7 +135,7 @@ def write(members: Sequence[archives.Member], number: int, work: Path, preparati
                     "flat": flat.value_of(image.pixels),
                 }
             )
-    for row, phash in zip(rows, hashes.perceptual_hashes(thumbnails[: len(rows)]), strict=True):
+    for row, phash in zip(rows, perceptual_hashes(thumbnails[: len(rows)]), strict=True):
         row["phash"] = f"{phash:016x}"
     pixels_path, rows_path = paths(work, number)
     images.write_shard(pixels_path, pixels[: len(rows)])

@@ -10,28 +10,34 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from darkroom import UserError
-from darkroom.split import hashes
+from darkroom.images import Images
+from darkroom.split import near_duplicates
 
 Rows = npt.NDArray[np.int64]
 
 
-def look_alikes(index: pd.DataFrame, near_duplicates: int | None) -> Rows:
+def look_alikes(images: Images, distance: int | None) -> Rows:
     """Return the group of each image by its looks, as the row of the group's first member: int64, (images,).
 
-    Images stay together that have the same file (sha256) or perceptual hashes (phash) within
-    ``near_duplicates`` bits, and, through these, the images each of them stays with.
+    Images stay together that are the same file (sha256), or one picture saved again; see
+    :mod:`darkroom.split.near_duplicates`.
 
     Parameters
     ----------
-    index : DataFrame
-        The images, with the columns of :data:`darkroom.images.INDEX_COLUMNS`.
-    near_duplicates : int or None
-        Largest Hamming distance, in bits; None: perceptual hashes are not looked at.
+    images : Images
+    distance : int or None
+        Perceptual hashes that differ in at most so many bits propose near-duplicates; None: only the same file counts.
     """
-    links = same(index["sha256"])
-    if near_duplicates is not None:
-        links = np.concatenate([links, alike(index["phash"], near_duplicates)])
-    return components(len(index), links)
+    index = images.index
+    copies = components(len(index), same(index["sha256"]))
+    if distance is None:
+        return copies
+    firsts = np.unique(copies)
+    found = near_duplicates.views(images, firsts)
+    phash = np.array([int(text, 16) for text in index["phash"].iloc[firsts]], np.uint64)
+    links = near_duplicates.pairs(found, phash, distance)
+    grouped = near_duplicates.groups(len(firsts), links)
+    return firsts[grouped][np.searchsorted(firsts, copies)]
 
 
 def with_subjects(groups: Rows, ids: Sequence[str], pattern: str | None) -> Rows:
@@ -72,13 +78,6 @@ def same(values: Sequence[str] | pd.Series) -> Rows:
     rows = np.flatnonzero(codes >= 0)
     links = np.stack([first[codes[rows]], rows], axis=1)
     return links[links[:, 0] != links[:, 1]]
-
-
-def alike(phash: pd.Series, distance: int) -> Rows:
-    """Return links that join images whose hashes, 16 hexadecimal digits each, are at most ``distance`` apart."""
-    _, first = _first(phash)
-    values = np.array([int(text, 16) for text in phash.iloc[first]], np.uint64)
-    return np.concatenate([same(phash), first[hashes.near(values, distance)]])
 
 
 def components(count: int, links: Rows) -> Rows:

@@ -34,7 +34,7 @@ def split(split: SplitParams, normalize: NormalizeParams, images: Path, out: Pat
     names = sorted(set(index["label"]))
     check(index, names, images)
     classes = np.searchsorted(names, index["label"]).astype(np.int64)
-    alike = groups.look_alikes(index, split.near_duplicates)
+    alike = groups.look_alikes(source, split.near_duplicates)
     grouped = groups.with_subjects(alike, index["id"].tolist(), split.group_by)
     parts, fractions = assign(split, index, names, classes, grouped)
 

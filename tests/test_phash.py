@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.decode import hashes
+from darkroom import phash as hashes
 from darkroom.decode.preparation import Preparation
 
 PREPARATION = Preparation((80, 80), "grayscale", "squash", "auto", (), False, 10**8, 1)
