@@ -30,8 +30,8 @@ CROPPED = 0.02
 SMALL = 16
 """Side of the views that are correlated, pixels: small enough that noise and a little crop hardly show."""
 
-_BLOCK = 1024  # rows of hashes compared at a time, with all others: some 60 MB for 60,000
-_PAIRS = 8192  # pairs correlated at a time
+_TILE = 64, 4096  # rows and columns of hashes compared at a time: what the processor keeps near
+_PAIRS = 1024  # pairs correlated at a time
 
 
 class Views(NamedTuple):
@@ -75,10 +75,9 @@ def pairs(found: Views, phash: Hashes, distance: int) -> Rows:
     """
     confirmed = [np.empty((0, 2), np.int64)]
     for proposed in _proposed(phash, found, distance):
-        alike = np.concatenate(
-            [_alike(found.pixels, proposed[at : at + _PAIRS]) for at in range(0, len(proposed), _PAIRS)]
-        )
-        confirmed.append(proposed[alike])
+        for at in range(0, len(proposed), _PAIRS):
+            some = proposed[at : at + _PAIRS]
+            confirmed.append(some[_alike(found.pixels, some)])
     return np.unique(np.concatenate(confirmed), axis=0)
 
 
@@ -102,30 +101,34 @@ def groups(count: int, links: Rows) -> Rows:
 
 
 def _proposed(phash: Hashes, found: Views, distance: int) -> Iterator[Rows]:
-    """Yield the pairs whose hashes are near: whole with whole, and cropped with whole."""
-    for start in range(0, len(phash), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        near = np.bitwise_count(phash[block, None] ^ phash) <= distance
-        near |= np.bitwise_count(found.cropped[block, None] ^ found.whole) <= distance
-        first, second = np.nonzero(near)
-        first += start
-        first, second = np.minimum(first, second), np.maximum(first, second)
-        yield np.stack([first, second], axis=1)[first != second].astype(np.int64)
+    """Yield the pairs whose hashes are near: whole with whole, and cropped with whole; a pair may come twice."""
+    for start in range(0, len(phash), _TILE[0]):
+        rows = slice(start, start + _TILE[0])
+        for onward in range(0, len(phash), _TILE[1]):
+            columns = slice(onward, onward + _TILE[1])
+            near = np.bitwise_count(found.cropped[rows, None] ^ found.whole[columns]) <= distance
+            if columns.stop > start:  # equal in both directions: one is enough
+                near |= np.bitwise_count(phash[rows, None] ^ phash[columns]) <= distance
+            at = np.flatnonzero(near)
+            if len(at):
+                row, column = np.divmod(at, near.shape[1])
+                pair = np.sort(np.stack([row + start, column + onward], axis=1), axis=1)
+                yield pair[pair[:, 0] != pair[:, 1]]
 
 
 def _alike(pixels: Pixels, proposed: Rows) -> npt.NDArray[np.bool_]:
     """Return which pairs correlate by at least :data:`ALIKE`, in any of three ways to lay one view on another.
 
-    All sums are of whole numbers and exact, so that the result does not depend on the processor.
+    All sums are of whole numbers below 2**53 and exact, so that the result does not depend on the processor.
     """
     first, second = (
-        pixels[proposed[:, side]].reshape(len(proposed), 2, -1).astype(np.int64) for side in (0, 1)
+        pixels[proposed[:, side]].reshape(len(proposed), 2, -1).astype(np.float64) for side in (0, 1)
     )
     ways = ((0, 0), (1, 0), (0, 1))
     return np.logical_or.reduce([_correlate(first[:, one], second[:, other]) for one, other in ways])
 
 
-def _correlate(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def _correlate(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     count = first.shape[1]
     sums = first.sum(axis=1), second.sum(axis=1)
     variances = [
@@ -135,7 +138,7 @@ def _correlate(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> n
     covariance = count * np.einsum("ij,ij->i", first, second) - sums[0] * sums[1]
     # Pictures of one flat value correlate with nothing: they are one where they are equal.
     flat = (variances[0] == 0) & (variances[1] == 0) & (sums[0] == sums[1])
-    limit = ALIKE * np.sqrt(variances[0].astype(np.float64) * variances[1])
+    limit = ALIKE * np.sqrt(variances[0] * variances[1])
     return flat | ((limit > 0) & (covariance >= limit))
 
 
