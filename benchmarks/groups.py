@@ -4,10 +4,10 @@
     python benchmarks/groups.py photos/ --resolution 64 --color rgb   # a folder of pictures
     python benchmarks/groups.py train-images-idx3-ubyte.gz --resolution 28 --copies 0
 
-Each of up to --copies pictures is written with four copies: compressed again (JPEG, quality 50), of half the side, a fifth
-brighter, and without 2 % of each side. All go through `decode` and are grouped as `split` does. A copy is found where its
-pair with the picture is; a pair of two different pictures, or their copies, is false. With `--copies 0` all pictures are
-grouped as they are, and only the time is measured.
+Each of up to --copies pictures is written with four copies: compressed again (JPEG, quality 50), of half the side, a
+fifth brighter, and without 2 % of each side. All go through `decode` and are grouped as `split` does. A copy is found
+where its pair with the picture is; a pair of two different pictures, or their copies, is false. With `--copies 0` all
+pictures are grouped as they are, and only the time is measured.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from sklearn.datasets import load_digits
 from darkroom.decode.stage import decode
 from darkroom.images import Images
 from darkroom.params import read_params
-from darkroom.split import groups, near_duplicates
+from darkroom.split import near_duplicates
 
 ROOT = Path(__file__).resolve().parents[1]
 PARAMS = read_params(ROOT / "params.yaml")

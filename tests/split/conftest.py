@@ -28,7 +28,7 @@ def write_images(tmp_path: Path) -> Write:
         folder.mkdir(exist_ok=True)
         rng = np.random.default_rng(7)
         if pixels is None:
-            pixels = rng.integers(0, 256, (count, 4, 4, 1), dtype=np.uint8)
+            pixels = rng.integers(0, 256, (count, 8, 8, 1), dtype=np.uint8)
         if hashes is None:
             hashes = [int(value) for value in rng.integers(0, 2**64, count, dtype=np.uint64)]
         shards = []

@@ -1,30 +1,31 @@
 """Images that show the same picture or subject are one group, named by its first member."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
-import pandas as pd
 import pytest
 
 from darkroom import UserError
+from darkroom.images import Images
 from darkroom.split import groups
 
-
-def index(hashes: list[str], sha256: list[str] | None = None) -> pd.DataFrame:
-    return pd.DataFrame({"sha256": sha256 or [str(row) for row in range(len(hashes))], "phash": hashes})
+Write = Callable[..., Path]
 
 
-def test_hashes_a_few_bits_apart_stay_together() -> None:
-    table = index(["00000000000000ff", "ffff000000000000", "00000000000000fc", "00000000000000f0"])
-    assert groups.look_alikes(table, 1).tolist() == [0, 1, 2, 3]
-    assert groups.look_alikes(table, 2).tolist() == [0, 1, 0, 0]  # 2 and 3 are two bits apart, 0 and 3 four
-    assert groups.look_alikes(table, None).tolist() == [0, 1, 2, 3]
+def test_a_group_of_look_alikes_is_named_by_its_first_member(write_images: Write) -> None:
+    pixels = np.random.default_rng(3).integers(0, 256, (4, 8, 8, 1), np.uint8)
+    pixels[3] = pixels[1] // 2 + 10
+    images = Images(write_images(["a", "b"] * 2, pixels=pixels))
+    assert groups.look_alikes(images, 8).tolist() == [0, 1, 2, 1]
+    assert groups.look_alikes(images, None).tolist() == [0, 1, 2, 3]
 
 
-def test_the_same_file_twice_stays_together_even_without_hashes() -> None:
-    assert groups.look_alikes(index(["", "", ""], ["a", "b", "a"]), None).tolist() == [0, 1, 0]
-
-
-def test_images_without_a_hash_are_alike_to_none() -> None:
-    assert groups.look_alikes(index(["", "", "0" * 16, "0" * 16]), 2).tolist() == [0, 1, 2, 2]
+def test_the_same_file_twice_stays_together_whatever_its_looks(write_images: Write) -> None:
+    images = Images(write_images(["a", "b", "a"]))
+    images.index.loc[2, "sha256"] = images.index["sha256"][0]
+    assert groups.look_alikes(images, None).tolist() == [0, 1, 0]
+    assert groups.look_alikes(images, 8).tolist() == [0, 1, 0]
 
 
 def test_a_subject_is_the_first_group_or_the_whole_match() -> None:

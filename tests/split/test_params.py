@@ -16,7 +16,7 @@ GOOD = {
     "seed": 0,
     "stratified": "true",
     "ready_made": "keep",
-    "near_duplicates": 2,
+    "near_duplicates": 8,
     "group_by": "null",
 }
 

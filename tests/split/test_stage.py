@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from darkroom import UserError
+from darkroom import UserError, files
 from darkroom.images import Images
 from darkroom.params import NormalizeParams, SplitParams
 from darkroom.split.stage import split
@@ -21,7 +21,7 @@ GOOD: dict[str, Any] = {
     "seed": 0,
     "stratified": True,
     "ready_made": "keep",
-    "near_duplicates": 2,
+    "near_duplicates": 8,
     "group_by": None,
 }
 
@@ -46,11 +46,11 @@ def test_rows_follow_the_index_and_counts_meet_the_request(write_images: Write) 
 def test_the_same_images_give_the_same_bytes(write_images: Write, method: str) -> None:
     images = write_images(["a", "b", "c"] * 30)
     first, _ = run(images, method)
-    files = {path.name: path.read_bytes() for path in (images.parent / "split").iterdir()}
+    written = {path.name: path.read_bytes() for path in (images.parent / "split").iterdir()}
     second, _ = run(images, method)
     assert first == second
-    assert {path.name: path.read_bytes() for path in (images.parent / "split").iterdir()} == files
-    assert sorted(files) == ["normalization.npz", "split.csv"]
+    assert {path.name: path.read_bytes() for path in (images.parent / "split").iterdir()} == written
+    assert sorted(written) == ["normalization.npz", "split.csv", "summary.json"]
 
 
 def test_the_normalization_sees_train_alone(write_images: Write) -> None:
@@ -64,11 +64,10 @@ def test_the_normalization_sees_train_alone(write_images: Write) -> None:
 
 
 def test_near_duplicates_and_patients_are_never_parted(write_images: Write) -> None:
-    rng = np.random.default_rng(4)
-    hashes = [int(value) for value in rng.integers(0, 2**64, 300, dtype=np.uint64)]
-    hashes[100:150] = [value ^ 5 for value in hashes[:50]]
+    pixels = np.random.default_rng(4).integers(0, 256, (300, 8, 8, 1), np.uint8)
+    pixels[100:150] = pixels[:50] // 2 + 20
     ids = [f"{'ab'[row % 2]}/C{row % 97}_{row}.png" for row in range(300)]
-    images = write_images(["a", "b"] * 150, ids=ids, hashes=hashes)
+    images = write_images(["a", "b"] * 150, ids=ids, pixels=pixels)
     metrics, table = run(images, group_by=r"C\d+")
     for other in range(50):
         assert table["split"][other] == table["split"][100 + other]
@@ -79,18 +78,24 @@ def test_near_duplicates_and_patients_are_never_parted(write_images: Write) -> N
     assert metrics["grouped_images"] == 300
 
 
-def test_near_duplicates_under_two_labels_are_counted(write_images: Write) -> None:
-    hashes = list(range(0, 400_000_000_000, 10_000_000_000))
-    hashes[1] = hashes[0] ^ 1
-    metrics, _ = run(write_images(["a", "b"] * 20, hashes=hashes), near_duplicates=1)
-    assert metrics["near_duplicates_across_labels"] == 2
+def test_near_duplicates_under_two_labels_are_counted_and_named(
+    write_images: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pixels = np.random.default_rng(6).integers(0, 256, (40, 8, 8, 1), np.uint8)
+    pixels[1] = pixels[0]
+    images = write_images(["a", "b"] * 20, pixels=pixels)
+    metrics, _ = run(images)
+    assert (metrics["near_duplicates_across_labels"], metrics["warnings"]) == (2, 1)
+    (warning,) = files.read_json(images.parent / "split" / "summary.json")["warnings"]
+    assert "2 images look alike under several labels: a/00000.png, b/00001.png; one may be wrong" in warning
+    assert f"split: warning: {warning}\n" in capsys.readouterr().err
 
 
 def test_a_ready_made_split_that_leaks_is_kept_and_reported_or_repaired(write_images: Write) -> None:
     splits = ["train"] * 20 + ["validation"] * 10 + ["test"] * 10
-    hashes = [int(value) for value in np.random.default_rng(9).integers(0, 2**64, 40, dtype=np.uint64)]
-    hashes[20], hashes[30], hashes[31] = hashes[0], hashes[1], hashes[1] ^ 3
-    images = write_images(["a", "b"] * 20, splits=splits, hashes=hashes)
+    pixels = np.random.default_rng(9).integers(0, 256, (40, 8, 8, 1), np.uint8)
+    pixels[20], pixels[30], pixels[31] = pixels[0], pixels[1], pixels[1] // 2 + 20
+    images = write_images(["a", "b"] * 20, splits=splits, pixels=pixels)
     kept, table = run(images)
     assert table["split"].tolist() == splits
     assert kept["leaked_images"] == 3

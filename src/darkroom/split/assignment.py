@@ -176,6 +176,7 @@ def check_enough(strata: Rows, groups: Rows, names: Sequence[str], asked: Sequen
             keys = ", ".join(f"split.{PARTS[part]}" for part in asked)
             raise UserError(
                 f"params.yaml: {keys}: {name} has {total} images{inseparable} to share out; expected at least"
-                f" {len(asked)}, one for each of them; bring more images, leave the class out (labels.skip),"
-                f" merge it (labels.map), or set one of these to 0"
+                f" {len(asked)}, one for each of them; bring more images, leave out all classes this small"
+                f" (labels.min_images: {len(asked)}) or this one (labels.skip), merge it (labels.map), or set one of"
+                f" these to 0"
             )

@@ -1,7 +1,7 @@
 """Near-duplicates: one picture saved again, smaller, brighter or cropped; proposed by hashes, confirmed on the pixels.
 
-Perceptual hashes of different pictures of one kind (shoes on white, digits) often agree, so they only propose pairs. A pair
-is confirmed where the pictures themselves correlate, as they are or with one of them cropped a little.
+Perceptual hashes of different pictures of one kind (shoes on white, digits) often agree, so they only propose pairs. A
+pair is confirmed where the pictures themselves correlate, as they are or with one of them cropped a little.
 """
 
 from collections.abc import Iterator
@@ -20,8 +20,8 @@ Rows = npt.NDArray[np.int64]
 ALIKE = 0.99
 """Correlation from which two pictures are one.
 
-Measured by benchmarks/groups.py: of photos and cells at least 95 % of the copies stay above it whatever was done to them,
-and no two different ones reach it. Different digits and clothes of 28x28 pixels do, in a few pairs of a million.
+Measured by benchmarks/groups.py: of photos and cells at least 95 % of the copies stay above it whatever was done to
+them, and no two different ones reach it. Different clothes of 28x28 pixels do, in a few pairs of a million.
 """
 
 CROPPED = 0.02
@@ -37,8 +37,8 @@ _PAIRS = 1024  # pairs correlated at a time
 class Views(NamedTuple):
     """What is compared of each image.
 
-    ``whole`` and ``cropped`` are perceptual hashes, uint64 (images,), of the image and of its middle; ``pixels`` are both,
-    uint8 (images, 2, SMALL, SMALL, channels).
+    ``whole`` and ``cropped`` are perceptual hashes, uint64 (images,), of the image and of its middle; ``pixels`` are
+    both, uint8 (images, 2, SMALL, SMALL, channels).
     """
 
     whole: Hashes
@@ -84,8 +84,8 @@ def pairs(found: Views, phash: Hashes, distance: int) -> Rows:
 def groups(count: int, links: Rows) -> Rows:
     """Return for each of ``count`` images the first row of its group: every member is linked to one representative.
 
-    Groups do not chain: where A is like B and B like C, C belongs to the group only if it is like its representative, the
-    image with the most links. Not all that is linked can stay together so; what is parted shows in no group.
+    Groups do not chain: where A is like B and B like C, C belongs to the group only if it is like its representative,
+    the image with the most links. Not all that is linked can stay together so; what is parted shows in no group.
     """
     links = np.concatenate([links, links[:, ::-1]])
     links = links[np.lexsort((links[:, 1], links[:, 0]))]

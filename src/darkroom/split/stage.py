@@ -10,7 +10,7 @@ import pandas as pd
 from darkroom import UserError, files
 from darkroom.images import Images
 from darkroom.params import NormalizeParams, SplitParams
-from darkroom.split import assignment, balance, groups, normalization, ready_made
+from darkroom.split import assignment, balance, groups, normalization, ready_made, summaries
 from darkroom.split.assignment import PARTS, TEST, TRAIN
 
 Rows = npt.NDArray[np.int64]
@@ -22,7 +22,7 @@ def split(split: SplitParams, normalize: NormalizeParams, images: Path, out: Pat
     Returns
     -------
     dict
-        The metrics of :func:`darkroom.split.balance.measure`.
+        The metrics of :func:`darkroom.split.balance.measure`, and `warnings`, how many were printed.
 
     Raises
     ------
@@ -46,7 +46,9 @@ def split(split: SplitParams, normalize: NormalizeParams, images: Path, out: Pat
     files.write_csv(out / "split.csv", ("id", "split", "group"), rows)
     with files.whole(out / "normalization.npz") as part:
         np.savez(part, method=np.array(normalize.method), **statistics)  # type: ignore[arg-type]
-    return balance.measure(parts, classes, grouped, alike, fractions)
+    warnings = summaries.warnings(ids, index["label"].tolist(), alike)
+    summaries.write(out / "summary.json", warnings)
+    return {**balance.measure(parts, classes, grouped, alike, fractions), "warnings": len(warnings)}
 
 
 def check(index: pd.DataFrame, names: list[str], images: Path) -> None:

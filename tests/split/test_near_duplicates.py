@@ -1,0 +1,139 @@
+"""Copies of a picture are found, different pictures of one kind are not, and groups do not chain."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import load_digits, load_sample_images
+
+from darkroom.images import Images, Pixels
+from darkroom.phash import perceptual_hashes
+from darkroom.split import near_duplicates
+
+Write = Callable[..., Path]
+SIDE = 96
+
+
+def photos(count: int = 40) -> list[Pixels]:
+    """Return different square pieces of the two photos that scikit-learn brings, RGB."""
+    china, flower = load_sample_images().images
+    rng = np.random.default_rng(5)
+    pieces = []
+    for number in range(count):
+        photo = (china, flower)[number % 2]
+        side = int(rng.integers(120, 200))
+        top, left = (int(rng.integers(0, length - side)) for length in photo.shape[:2])
+        pieces.append(photo[top : top + side, left : left + side])
+    return pieces
+
+
+def recompressed(picture: Pixels) -> Pixels:
+    return cv2.imdecode(
+        cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 50])[1], cv2.IMREAD_UNCHANGED
+    )  # type: ignore[return-value]
+
+
+def halved(picture: Pixels) -> Pixels:
+    return cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def brightened(picture: Pixels) -> Pixels:
+    """Brighten by a tenth: a fifth burns out most of the sky of these photos."""
+    return np.clip(picture * 1.1, 0, 255).astype(np.uint8)
+
+
+def cropped(picture: Pixels) -> Pixels:
+    edge = round(0.02 * len(picture))
+    return picture[edge:-edge, edge:-edge]
+
+
+def found_in(folder: Path) -> np.ndarray:
+    """Return the pairs in an images folder, with hashes of its own pixels."""
+    images = Images(folder)
+    views = near_duplicates.views(images, np.arange(len(images.index)))
+    return near_duplicates.pairs(views, views.whole, 8)
+
+
+def at(pictures: list[Pixels], side: int = SIDE) -> Pixels:
+    """Return pictures resized to a square, uint8 (pictures, side, side, channels)."""
+    resized = [cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) for picture in pictures]
+    return np.stack(resized).reshape(len(pictures), side, side, -1)
+
+
+@pytest.mark.parametrize("changed", [recompressed, halved, brightened, cropped])
+@pytest.mark.parametrize("gray", [False, True])
+def test_a_copy_is_found_and_nothing_else(
+    write_images: Write, changed: Callable[[Pixels], Pixels], gray: bool
+) -> None:
+    pictures = photos()
+    if gray:
+        pictures = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures]  # type: ignore[misc]
+    pixels = at([*pictures, *map(changed, pictures)])
+    pairs = found_in(write_images(["a", "b"] * len(pictures), pixels=pixels))
+    count = len(pictures)
+    right = (pairs[:, 1] - pairs[:, 0] == count).sum()
+    assert right >= 0.95 * count
+    assert right >= 0.99 * len(pairs)
+
+
+def test_different_digits_are_not_one_picture(write_images: Write) -> None:
+    digits, labels = load_digits(return_X_y=True)
+    pixels = np.minimum(digits * 16, 255).astype(np.uint8).reshape(-1, 8, 8, 1)
+    folder = write_images([str(label) for label in labels], pixels=pixels)
+    images = Images(folder)
+    views = near_duplicates.views(images, np.arange(len(images.index)))
+    proposed = np.bitwise_count(views.whole[:, None] ^ views.whole) <= 8
+    pairs = near_duplicates.pairs(views, views.whole, 8)
+    assert (proposed.sum() - len(digits)) / 2 > 1000  # what the hashes alone would join
+    assert len(pairs) < 100
+    sizes = np.bincount(near_duplicates.groups(len(digits), pairs))
+    assert sizes.max() <= 4
+
+
+def test_flat_pictures_are_one_where_their_value_is() -> None:
+    pixels = np.full((3, 2, 16, 16, 1), 9, np.uint8)
+    pixels[2] = 200
+    hashes = perceptual_hashes(np.zeros((3, 32, 32), np.uint8))
+    views = near_duplicates.Views(hashes, hashes, pixels)
+    assert near_duplicates.pairs(views, hashes, 0).tolist() == [[0, 1]]
+
+
+def test_nothing_is_alike_in_an_empty_set() -> None:
+    hashes = np.empty(0, np.uint64)
+    views = near_duplicates.Views(hashes, hashes, np.empty((0, 2, 16, 16, 1), np.uint8))
+    assert near_duplicates.pairs(views, hashes, 8).shape == (0, 2)
+
+
+def test_pairs_are_found_across_the_tiles(monkeypatch: pytest.MonkeyPatch, write_images: Write) -> None:
+    pixels = np.random.default_rng(8).integers(0, 256, (50, 8, 8, 1), np.uint8)
+    pixels[[3, 17, 48]] = pixels[0]
+    folder = write_images(["a", "b"] * 25, pixels=pixels)
+    whole = found_in(folder).tolist()
+    assert whole == [[0, 3], [0, 17], [0, 48], [3, 17], [3, 48], [17, 48]]
+    monkeypatch.setattr(near_duplicates, "_TILE", (4, 7))
+    assert found_in(folder).tolist() == whole
+
+
+def test_groups_do_not_chain() -> None:
+    chain = np.array([[0, 1], [1, 2], [2, 3], [3, 4]])
+    # 1 has as many links as 2 and 3, and comes first; 3 is left to 4.
+    assert near_duplicates.groups(6, chain).tolist() == [0, 0, 0, 3, 3, 5]
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 19), st.integers(0, 19)).filter(lambda pair: pair[0] < pair[1])))
+def test_every_member_is_linked_to_one_of_its_group(found: list[tuple[int, int]]) -> None:
+    links = np.unique(np.array(found, np.int64).reshape(-1, 2), axis=0)
+    group = near_duplicates.groups(20, links)
+    linked = {tuple(link) for link in np.concatenate([links, links[:, ::-1]]).tolist()}
+    for first in np.unique(group):
+        members = np.flatnonzero(group == first).tolist()
+        assert members[0] == first
+        assert any(all(one == row or (one, row) in linked for row in members) for one in members)
+    alone = np.flatnonzero(np.bincount(group, minlength=20) == 1)
+    for row in alone:  # whoever stands alone is linked to nobody who stands alone
+        assert not any((row, other) in linked for other in alone.tolist())
