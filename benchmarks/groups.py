@@ -104,7 +104,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("sources", nargs="+", help="digits, a folder of pictures, or a gzipped IDX file")
+    parser.add_argument(
+        "sources", nargs="*", default=["digits"], help="digits, a folder of pictures, or a gzipped IDX file"
+    )
     parser.add_argument("--copies", type=int, default=600, help="pictures that are copied; 0: all, uncopied")
     parser.add_argument("--resolution", type=int, default=64)
     parser.add_argument("--color", choices=("grayscale", "rgb"), default="grayscale")

@@ -70,11 +70,21 @@ MEASURED = re.compile(r"make (?:bench|results)|python (benchmarks/\w+\.py).*")
 """What measures for minutes or hours on an idle machine: here such a program is only asked for its help."""
 
 FORGET = "git checkout --quiet params.yaml"
+KEEP = "git commit --quiet --all --message Applied"
 BEFORE = {
     "dvc queue start": ["dvc exp run --queue --name NAME", "dvc exp run --queue --name OTHER -S seed=1"],
+    "darkroom recipe use flowers": [KEEP],
+    "darkroom recipe use flowers --inbox my_flowers": [FORGET],
+    "darkroom recipe use fast --inbox my_flowers": [FORGET],
+    "darkroom recipe use fast-small --inbox my_cells": [FORGET],
     "darkroom predict models photos/": [FORGET],
+    "darkroom predict models data/raw/digits.zip > digits.csv": [
+        "dvc exp run -S source.kind=bundled -S image.color=grayscale"
+    ],
+    "find photos -newer out.csv -type f -print0 | darkroom predict models -": ["touch photos/class0/0.jpg"],
+    "darkroom compare main other": ["git branch other"],
+    "dvc repro train": [FORGET],
     "dvc exp diff NAME OTHER": [
-        "git commit --quiet --all --message Applied",
         "dvc exp run --name OTHER",
         "dvc exp run --name NAME -S seed=1",
     ],
@@ -202,7 +212,7 @@ class Reader:
 
     def run(self, command: str) -> str:
         """Run one line as a shell does."""
-        return self.repository.run("bash", "-e", "-o", "pipefail", "-c", command).stdout
+        return self.repository.run("bash", "-c", command).stdout
 
     def serve(self, command: str, request: str = "") -> None:
         """Start the page, ask it, and end it as its documentation says."""
