@@ -244,3 +244,20 @@ def test_neither_tensorflow_nor_scipy_stats_is_imported(project: Any) -> None:
         [sys.executable, "-c", script], cwd=project.folder, capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_predictions_that_were_changed_by_hand_are_not_compared(project: Any) -> None:
+    folder = project.folder / "data" / "predictions"
+    path = folder / "test.csv"
+    content = path.read_bytes()
+    try:
+        files.seal(folder)
+        path.unlink()
+        path.write_bytes(content.replace(b"cat/4.png,cat,cat", b"cat/4.png,cat,dog"))
+        with pytest.raises(
+            UserError, match=r"test\.csv is not what the stage evaluate wrote: .* `dvc repro`"
+        ):
+            report.compare(repo=project.folder)
+    finally:
+        (folder / files.SEAL).unlink()
+        path.write_bytes(content)

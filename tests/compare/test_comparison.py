@@ -121,3 +121,16 @@ def test_equal_models_are_called_better_in_at_most_six_of_a_hundred(table: Table
         called += compare(table(a.tolist()), table(b.tolist())).better is not None
     assert called <= 0.06 * 2000
     assert called > 0  # a verdict that is never given would hold its error rate too
+
+
+def test_another_file_of_the_same_name_is_another_image(table: Table) -> None:
+    a, b = (
+        table(right).assign(sha256=hashes)
+        for right, hashes in (([True, True, False], ["0", "1", ""]), ([True, False, True], ["0", "9", "2"]))
+    )
+    got = compare(a, b)
+    assert (got.images, got.replaced, got.relabelled) == (2, 1, 0)
+    with pytest.raises(
+        UserError, match=r"3 test images of the same names, and none of them is the same file"
+    ):
+        compare(a.assign(sha256="0"), b.assign(sha256="1"))

@@ -191,6 +191,8 @@ def test_rows_that_name_no_file_are_told(read):
         ("path,label\na/1.jpg,cat\na/1.jpg,dog\n", ["lines 2 and 3", "a/1.jpg", "'cat'", "'dog'"]),
         ("path,label\n1.jpg,cat\n", ["line 2", "'1.jpg'", "several"]),
         ("path,label\na/1.jpg\n", ["line 2", "1 columns", "2"]),
+        ("path,label\na/1.jpg,red, dark\n", ["line 2", "3 columns", "the first line has 2", "quotes"]),
+        ("path,label,label\na/1.jpg,cat,dog\n", ["2 columns are called 'label'", "labels.label_column"]),
         ('path,label\na/1.jpg,\'"cat\n"x"y,z\n', ["line 3", "not a table"]),
         (b"path,label\n\xff,cat\n", ["UTF-8", "byte 11"]),
     ],

@@ -308,3 +308,15 @@ def test_a_disk_that_takes_no_more_is_said_and_leaves_nothing_half(inbox: Path, 
         "darkroom.UserError: params.yaml: source.path: out, while data/inbox/photos is brought there"
     )
     assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("place", ["data/raw", "data/raw/photos", "data/images/mine", "models/pp", "data"])
+def test_images_in_a_folder_that_a_run_empties_are_refused(
+    inbox: Path, tmp_path: Path, fetch: Fetch, place: str
+) -> None:
+    for folder in ("data/raw", place):
+        fill(tmp_path / folder, ["cat/1.png"])
+    with pytest.raises(
+        UserError, match=r"source\.path: .* a run empties that folder, .* move your images to data/inbox/"
+    ):
+        fetch(place)

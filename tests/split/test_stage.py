@@ -99,6 +99,11 @@ def test_a_ready_made_split_that_leaks_is_kept_and_reported_or_repaired(write_im
     kept, table = run(images)
     assert table["split"].tolist() == splits
     assert kept["leaked_images"] == 3
+    warnings = files.read_json(images.parent / "split" / "summary.json")["warnings"]
+    assert warnings[0].startswith(
+        "data leakage: 3 validation and test images have a copy, or one of their group,"
+    )
+    assert kept["warnings"] == len(warnings)
     repaired, table = run(images, ready_made="repair")
     assert (repaired["leaked_images"], repaired["validation"], repaired["test"]) == (0, 9, 8)
     assert table["split"][[20, 30, 31]].tolist() == ["train"] * 3

@@ -1,6 +1,7 @@
 """The comparison of two prediction tables: counts, intervals, test, per class, and one plain sentence."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,8 +56,8 @@ class Comparison:
     ----------
     images, images_a, images_b : int
         The images compared, and the test images of each.
-    relabelled : int
-        Common images left out because their true label is not the same in both.
+    relabelled, replaced : int
+        Common images left out because their true label is not the same in both, or their file is another one.
     a, b : Accuracy
     difference, low, high : float
         Accuracy B - accuracy A with its 95 % paired interval, in parts of one.
@@ -73,6 +74,7 @@ class Comparison:
     images_a: int
     images_b: int
     relabelled: int
+    replaced: int
     a: Accuracy
     b: Accuracy
     difference: float
@@ -110,7 +112,8 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, seed: int = 0) -> Comparison:
     Parameters
     ----------
     a, b : DataFrame
-        Columns id, label, predicted and ``p_<class>`` for each class; one row a test image.
+        Columns id, label, predicted and ``p_<class>`` for each class; one row a test image. ``sha256`` of the image's
+        file, where it is known, tells images of one name apart.
     seed : int
         Of the bootstrap.
 
@@ -122,10 +125,11 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, seed: int = 0) -> Comparison:
     check_columns(a, "A")
     check_columns(b, "B")
     check_classes(a, b)
-    common = a[list(COLUMNS)].merge(b[list(COLUMNS)], on="id", suffixes=("_a", "_b")).sort_values("id")
+    common = in_common(a, b)
+    other = replaced(common)
     same = common["label_a"] == common["label_b"]
-    pairs = common[same]
-    check_common(a, b, len(common), len(pairs))
+    pairs = common[same & ~other]
+    check_common(a, b, len(common), int(other.sum()), len(pairs))
     right_a = (pairs["predicted_a"] == pairs["label_a"]).to_numpy()
     right_b = (pairs["predicted_b"] == pairs["label_a"]).to_numpy()
     only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
@@ -134,7 +138,8 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, seed: int = 0) -> Comparison:
         images=len(pairs),
         images_a=len(a),
         images_b=len(b),
-        relabelled=int((~same).sum()),
+        relabelled=int((~same & ~other).sum()),
+        replaced=int(other.sum()),
         a=accuracy(right_a),
         b=accuracy(right_b),
         difference=(only_b - only_a) / len(pairs),
@@ -146,6 +151,19 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, seed: int = 0) -> Comparison:
         only_b=discordant(pairs[right_b & ~right_a]),
         classes=by_class(pairs["label_a"].to_numpy(), right_a, right_b),
     )
+
+
+def in_common(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+    """Return the images that both tables name, by id, the columns of each with its suffix: ``_a``, ``_b``."""
+    known = [*COLUMNS, "sha256"]
+    tables = (table.assign(sha256=table.get("sha256", ""))[known] for table in (a, b))
+    return next(tables).merge(next(tables), on="id", suffixes=("_a", "_b")).sort_values("id")
+
+
+def replaced(common: pd.DataFrame) -> Any:
+    """Return which rows of :func:`in_common` are of two different files of one name."""
+    known = (common["sha256_a"] != "") & (common["sha256_b"] != "")
+    return known & (common["sha256_a"] != common["sha256_b"])
 
 
 def accuracy(right: Flags) -> Accuracy:
@@ -203,8 +221,13 @@ def check_classes(a: pd.DataFrame, b: pd.DataFrame, names: tuple[str, str] = ("A
         )
 
 
-def check_common(a: pd.DataFrame, b: pd.DataFrame, common: int, same: int) -> None:
+def check_common(a: pd.DataFrame, b: pd.DataFrame, common: int, replaced: int, same: int) -> None:
     """Raise a UserError if there is nothing to compare on."""
+    if common and common == replaced:
+        raise UserError(
+            f"A and B have {common} test images of the same names, and none of them is the same file in both;"
+            f" two runs can be compared when they are tested on the same images"
+        )
     if not common:
         examples = f", such as {a['id'].iloc[0]!r} and {b['id'].iloc[0]!r}" if len(a) and len(b) else ""
         raise UserError(

@@ -72,6 +72,8 @@ def remarks_on(result: Comparison) -> tuple[str, ...]:
         )
     if result.relabelled:
         remarks.append(f"{result.relabelled:,} common images are left out: their true label differs.")
+    if result.replaced:
+        remarks.append(f"{result.replaced:,} images of the same name are left out: their files differ.")
     return tuple(remarks)
 
 

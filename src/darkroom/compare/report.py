@@ -1,6 +1,6 @@
 """The comparison of what two revisions hold: predictions, metrics and changed params; or of two groups of runs."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,8 +72,19 @@ def compare(a: str = "HEAD", b: str = revisions.WORKSPACE, repo: Path = Path()) 
         return Report(runs_a, runs_b, result, changed, metrics, tuple(outdated(one, other)))
     changed = tuple(row for row in changes(runs_a[0].params, runs_b[0].params) if row[0] != "seed")
     over = repeats.compare(runs_a, runs_b)
-    remarks = (*repeats.remarks(runs_a, runs_b), *outdated(*runs_a, *runs_b))
+    remarks = (*repeats.remarks(runs_a, runs_b), *exchanged(runs_a, runs_b), *outdated(*runs_a, *runs_b))
     return Report(runs_a, runs_b, over, changed, (), remarks)
+
+
+def exchanged(runs_a: Sequence[Run], runs_b: Sequence[Run]) -> Iterator[str]:
+    """Yield a remark where test images of one name are other files in A than in B."""
+    common = comparison.in_common(runs_a[0].predictions, runs_b[0].predictions)
+    count = int(comparison.replaced(common).sum())
+    if count:
+        yield (
+            f"A and B were not tested on the same images: {count:,} of one name are other files, so that the"
+            f" difference is that of the images as well."
+        )
 
 
 def outdated(*runs: Run) -> Iterator[str]:

@@ -14,11 +14,12 @@ from dvc.exceptions import DvcException
 from dvc_data.index import DataIndexDirError
 from ruamel.yaml import YAML, YAMLError
 
-from darkroom import UserError
+from darkroom import UserError, files
 
 WORKSPACE = "workspace"
 
 PREDICTIONS = "data/predictions/test.csv"
+INDEX = "data/images/index.csv"
 METRICS = "metrics/evaluate.json"
 PARAMS = "params.yaml"
 LOCK = "dvc.lock"
@@ -34,7 +35,7 @@ class Run:
     name : str
         The revision, the experiment, or ``workspace``.
     predictions : DataFrame
-        data/predictions/test.csv.
+        data/predictions/test.csv, and ``sha256`` of each image's file where data/images/index.csv can be read.
     params, metrics : mapping
         params.yaml and metrics/evaluate.json by dotted key.
     images : str
@@ -68,9 +69,13 @@ def read(name: str, repo: Path, reference: str | None = None) -> Run:
     UserError
         There is no such revision, or it has no predictions, params or metrics, or they cannot be read.
     """
+    if name == WORKSPACE:
+        _check_unchanged(repo / Path(PREDICTIONS).parent)
     try:
         held = DVCFileSystem(str(repo), rev=None if name == WORKSPACE else reference or name)
         predictions = _predictions(name, _text(held, name, PREDICTIONS))
+        files_by_id = _files(held)
+        predictions["sha256"] = [files_by_id.get(id, "") for id in predictions.get("id", [])] or ""
         params = flat(_parsed(YAML(typ="safe").load, held, name, PARAMS))
         metrics = flat(_parsed(json.loads, held, name, METRICS))
         lock = _lock(held)
@@ -114,9 +119,28 @@ def _text(held: DVCFileSystem, name: str, path: str) -> str:
         if _locked(_lock(held), path.rpartition("/")[0]):
             raise UserError(
                 f"{name}: {path} is neither in DVC's cache nor in its remote; run `dvc fetch` where the remote can"
-                f" be reached, or check {name} out and run `dvc repro`"
+                f" be reached, or check {name} out (`git checkout`, then `dvc checkout`) and run `dvc repro`"
             ) from error
         raise UserError(f"{name}: no {path}; run `dvc repro` there and commit what it wrote") from error
+
+
+def _files(held: DVCFileSystem) -> dict[str, str]:
+    """Return the SHA-256 of the file of each image, by id; nothing where neither cache nor remote has the index."""
+    try:
+        index = held.read_text(INDEX, encoding="utf-8")
+    except (FileNotFoundError, DataIndexDirError):
+        return {}
+    table = pd.read_csv(io.StringIO(index), dtype=str, keep_default_na=False)
+    return dict(zip(table["id"], table["sha256"], strict=True))
+
+
+def _check_unchanged(folder: Path) -> None:
+    """Raise a UserError where the predictions of the workspace are not those that `evaluate` wrote."""
+    for path in files.damage(folder):
+        raise UserError(
+            f"{path} is not what the stage evaluate wrote: it was changed by hand, or damaged; `dvc repro` brings it"
+            f" back, and without {folder / files.SEAL} it is taken as it is"
+        )
 
 
 def _parsed(parse: Callable[[str], Any], held: DVCFileSystem, name: str, path: str) -> Mapping[str, Any]:

@@ -29,7 +29,7 @@ def read(where: str, table: Table, labels: LabelsParams) -> tuple[list[Row], lis
     Raises
     ------
     UserError
-        A column is missing, a row is too short, names a split that is none, or has several labels.
+        A column is missing, a row is too short or too long, names a split that is none, or has several labels.
     """
 
     def column(key: str, name: str) -> int:
@@ -43,6 +43,11 @@ def read(where: str, table: Table, labels: LabelsParams) -> tuple[list[Row], lis
     for line, cells in table.rows:
         if len(cells) < fewest:
             raise UserError(f"{where}: line {line}: {len(cells)} columns, expected at least {fewest}")
+        if any(cell.strip() for cell in cells[len(table.columns) :]):
+            raise UserError(
+                f"{where}: line {line}: {len(cells)} columns, and the first line has {len(table.columns)}; where the "
+                "text of one holds what parts columns, put it into quotes"
+            )
     if classes:
         said, warnings = _by_class(where, table, classes, path)
     else:

@@ -59,12 +59,17 @@ def column(where: str, columns: Sequence[str], key: str, name: str) -> int:
     Raises
     ------
     UserError
-        There is no such column.
+        There is no such column, or there are several.
     """
     if name not in columns:
         raise UserError(
             f"{where}: no column {name!r}, which labels.{key} in params.yaml names; "
             f"found {', '.join(columns) or 'none'}{nearest(name, columns)}"
+        )
+    if columns.count(name) > 1:
+        raise UserError(
+            f"{where}: {columns.count(name)} columns are called {name!r}, which labels.{key} in params.yaml names; "
+            "expected one"
         )
     return columns.index(name)
 

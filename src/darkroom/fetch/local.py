@@ -52,11 +52,28 @@ def _find(path: str, inbox: Path) -> Path:
     wanted = Path(path).expanduser()
     for candidate in (inbox / wanted, wanted):
         if candidate.exists():
+            _check_place(candidate)
             return candidate
     places = f"{wanted}" if wanted.is_absolute() else f"{inbox}/ and {Path.cwd()}"
     raise UserError(
         f"params.yaml: source.path: {path!r} is not there; looked in {places}; {_there(path, inbox)}"
     )
+
+
+_OUTPUTS = ("data/raw", "data/images", "data/split", "data/predictions", "models", "plots", "metrics")
+"""Folders that a stage, or DVC before it runs one, empties."""
+
+
+def _check_place(path: Path) -> None:
+    """Raise a UserError where the images lie in a folder of the pipeline's own, or hold one."""
+    wanted = path.resolve()
+    for output in map(Path, _OUTPUTS):
+        own = output.resolve()
+        if wanted.is_relative_to(own) or (own.exists() and own.is_relative_to(wanted)):
+            raise UserError(
+                f"params.yaml: source.path: {path} lies in {output}/, or holds it: a run empties that folder, and what "
+                "you put there is lost; move your images to data/inbox/"
+            )
 
 
 def _there(path: str, inbox: Path) -> str:

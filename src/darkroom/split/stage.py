@@ -46,9 +46,13 @@ def split(split: SplitParams, normalize: NormalizeParams, images: Path, out: Pat
     files.write_csv(out / "split.csv", ("id", "split", "group"), rows)
     with files.whole(out / "normalization.npz") as part:
         np.savez(part, method=np.array(normalize.method), **statistics)  # type: ignore[arg-type]
-    warnings = summaries.warnings(ids, index["label"].tolist(), alike)
+    measured = balance.measure(parts, classes, grouped, alike, fractions)
+    warnings = [
+        *summaries.leaks(int(measured["leaked_images"])),
+        *summaries.warnings(ids, index["label"].tolist(), alike),
+    ]
     summaries.write(out / "summary.json", warnings)
-    return {**balance.measure(parts, classes, grouped, alike, fractions), "warnings": len(warnings)}
+    return {**measured, "warnings": len(warnings)}
 
 
 def check(index: pd.DataFrame, names: list[str], images: Path) -> None:

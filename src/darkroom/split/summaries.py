@@ -53,6 +53,16 @@ def warnings(ids: Sequence[str], labels: Sequence[str], alike: Rows) -> list[str
     ]
 
 
+def leaks(images: int) -> list[str]:
+    """Return a warning where so many ``images`` of validation and test have one of their group in train."""
+    if not images:
+        return []
+    return [
+        f"data leakage: {images} validation and test images have a copy, or one of their group, in train, as the "
+        "source was split; split.ready_made: repair moves them to train, ignore splits anew"
+    ]
+
+
 def write(path: Path, warnings: Sequence[str]) -> None:
     """Write ``warnings`` as JSON, and print them on stderr."""
     files.write_json(path, {"warnings": list(warnings)})
