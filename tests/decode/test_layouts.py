@@ -203,6 +203,8 @@ def test_rows_that_name_no_file_are_told(read):
         "contradiction",
         "ambiguous",
         "short row",
+        "long row",
+        "column twice",
         "broken quotes",
         "encoding",
     ],
