@@ -58,8 +58,8 @@ def halved(picture: Picture) -> Picture:
     return cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
-def brightened(picture: Picture) -> Picture:
-    return np.clip(picture * 1.2, 0, 255).astype(np.uint8)
+def brightened(picture: Picture, factor: float = 1.2) -> Picture:
+    return np.clip(picture * factor, 0, 255).astype(np.uint8)
 
 
 def cropped(picture: Picture) -> Picture:
@@ -90,15 +90,6 @@ def prepared(source: str, copies: int, resolution: int, color: str, folder: Path
     return Images(folder / "images")
 
 
-def links(images: Images, distance: int) -> tuple[npt.NDArray[np.int64], float]:
-    """Return the pairs that are confirmed, and the seconds it took."""
-    start = time.perf_counter()
-    found = near_duplicates.views(images, np.arange(len(images.index)))
-    hashes = np.array([int(text, 16) for text in images.index["phash"]], np.uint64)
-    pairs = near_duplicates.pairs(found, hashes, distance)
-    return pairs, time.perf_counter() - start
-
-
 def main() -> None:
     """Measure one source after another."""
     parser = argparse.ArgumentParser(
@@ -117,7 +108,9 @@ def main() -> None:
             images = prepared(
                 source, options.copies, options.resolution, options.color, Path(temporary).resolve()
             )
-            pairs, seconds = links(images, options.distance)
+            start = time.perf_counter()
+            pairs = near_duplicates.links(images, np.arange(len(images)), options.distance)
+            seconds = time.perf_counter() - start
             grouped = near_duplicates.groups(len(images.index), pairs)
             sizes = np.bincount(grouped)
             report(Path(source).name, images, pairs, options.copies)

@@ -13,6 +13,7 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from darkroom import recipes
+from darkroom.fetch.local import OUTPUTS
 from darkroom.train.stage import SHARED
 
 
@@ -213,3 +214,9 @@ def test_no_stage_door_is_longer_than_forty_lines(root):
     assert {
         p.name: n for p in (root / "stages").glob("[a-z]*.py") if (n := len(p.read_text().splitlines())) > 41
     } == {}
+
+
+def test_no_source_may_lie_in_what_a_stage_writes(root):
+    stages = YAML(typ="safe").load((root / "dvc.lock").read_text())["stages"]
+    outs = {Path(out["path"]) for stage in stages.values() for out in stage["outs"]}
+    assert [out for out in outs if not any(out.is_relative_to(folder) for folder in OUTPUTS)] == []

@@ -20,6 +20,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.pipeline.conftest import Repository
+from tests.pipeline.test_declarations import leaves
 from tests.pipeline.test_run_cache import LOCK
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -299,13 +300,6 @@ def act(repository: Repository, stage: str, name: str, case: Case, first: dict[s
     return f"{name}: {case.value!r} {case.outcome}: not so\n{run.stdout}{run.stderr}" if wrong else None
 
 
-def flat(content: dict[str, Any]) -> dict[str, Any]:
-    """Return params by dotted name."""
-    sections = [(name, value) for name, value in content.items() if isinstance(value, dict)]
-    own = {name: value for name, value in content.items() if not isinstance(value, dict)}
-    return own | {f"{name}.{key}": value for name, section in sections for key, value in section.items()}
-
-
 def by_context(stage: str) -> list[tuple[Mapping[str, Any], dict[str, Case]]]:
     """Return the cases of a stage that share a context."""
     found: list[tuple[Mapping[str, Any], dict[str, Case]]] = []
@@ -322,7 +316,7 @@ def by_context(stage: str) -> list[tuple[Mapping[str, Any], dict[str, Case]]]:
 def test_every_parameter_is_changed_here_or_it_is_said_why_not(root: Path) -> None:
     cases = {name for stage in CASES.values() for name in stage}
     params = YAML(typ="safe").load((root / "params.yaml").read_text())
-    assert cases | set(NOT_HERE) == set(flat(params))
+    assert cases | set(NOT_HERE) == {name for name, _ in leaves(params)}
     assert cases.isdisjoint(NOT_HERE)
 
 

@@ -210,12 +210,7 @@ def test_archive_table_and_weights_survive_too(team: Team, tmp_path: Path) -> No
     team.dvc("push")
     assert mine.repro() == []
     team.dvc("exp", "run", "--temp", "--name", "apart", "-S", "split.seed=3")
-    mine.git("clone", "--quiet", str(mine.folder), str(tmp_path / "colleague"))
-    colleague = Repository(tmp_path / "colleague")
-    colleague.dvc("remote", "add", "--force", "--default", "store", str(team.store))
-    colleague.dvc("pull")
-    team.check(colleague)
-    assert colleague.repro() == []
+    another(team, tmp_path / "colleague")
 
 
 def test_folder_that_an_old_dvcignore_lost_comes_back_from_the_cache(team: Team) -> None:

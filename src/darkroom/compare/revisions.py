@@ -74,8 +74,9 @@ def read(name: str, repo: Path, reference: str | None = None) -> Run:
     try:
         held = DVCFileSystem(str(repo), rev=None if name == WORKSPACE else reference or name)
         predictions = _predictions(name, _text(held, name, PREDICTIONS))
-        files_by_id = _files(held)
-        predictions["sha256"] = [files_by_id.get(id, "") for id in predictions.get("id", [])] or ""
+        if "id" in predictions:  # what has none is refused, with its reason, where it is compared
+            known = _files(held)
+            predictions["sha256"] = [known.get(id, "") for id in predictions["id"]]
         params = flat(_parsed(YAML(typ="safe").load, held, name, PARAMS))
         metrics = flat(_parsed(json.loads, held, name, METRICS))
         lock = _lock(held)

@@ -60,14 +60,14 @@ def _find(path: str, inbox: Path) -> Path:
     )
 
 
-_OUTPUTS = ("data/raw", "data/images", "data/split", "data/predictions", "models", "plots", "metrics")
+OUTPUTS = ("data/raw", "data/images", "data/split", "data/predictions", "models", "plots", "metrics")
 """Folders that a stage, or DVC before it runs one, empties."""
 
 
 def _check_place(path: Path) -> None:
     """Raise a UserError where the images lie in a folder of the pipeline's own, or hold one."""
     wanted = path.resolve()
-    for output in map(Path, _OUTPUTS):
+    for output in map(Path, OUTPUTS):
         own = output.resolve()
         if wanted.is_relative_to(own) or (own.exists() and own.is_relative_to(wanted)):
             raise UserError(

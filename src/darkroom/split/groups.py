@@ -33,10 +33,7 @@ def look_alikes(images: Images, distance: int | None) -> Rows:
     if distance is None:
         return copies
     firsts = np.unique(copies)
-    found = near_duplicates.views(images, firsts)
-    phash = np.array([int(text, 16) for text in index["phash"].iloc[firsts]], np.uint64)
-    links = near_duplicates.pairs(found, phash, distance)
-    grouped = near_duplicates.groups(len(firsts), links)
+    grouped = near_duplicates.groups(len(firsts), near_duplicates.links(images, firsts, distance))
     return firsts[grouped][np.searchsorted(firsts, copies)]
 
 

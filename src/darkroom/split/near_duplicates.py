@@ -46,18 +46,23 @@ class Views(NamedTuple):
     pixels: Pixels
 
 
+def links(images: Images, rows: Rows, distance: int) -> Rows:
+    """Return the pairs, among the images at ``rows`` of the index, that are one picture; see :func:`pairs`."""
+    phash = np.array([int(text, 16) for text in images.index["phash"].iloc[rows]], np.uint64)
+    return pairs(views(images, rows), phash, distance)
+
+
 def views(images: Images, rows: Rows) -> Views:
     """Return the views of the images at ``rows``, read in order, a chunk of images in memory at a time."""
     hashes: tuple[list[Hashes], list[Hashes]] = ([], [])
     small = np.empty((len(rows), 2, SMALL, SMALL, images.shape[2]), np.uint8)
-    done = 0
+    place = iter(small)
     for chunk in images.chunks(rows):
-        both = [(_whole(picture), _middle(picture)) for picture in chunk]
+        both = [(_resized(picture, SIDE), _middle(picture)) for picture in chunk]
         for number, found in enumerate(hashes):
             found.append(perceptual_hashes(np.stack([_gray(pair[number]) for pair in both])))
         for pair in both:
-            small[done] = [_resized(view, SMALL) for view in pair]
-            done += 1
+            next(place)[:] = [_resized(view, SMALL) for view in pair]
     whole, cropped = (np.concatenate([np.empty(0, np.uint64), *found]) for found in hashes)
     return Views(whole, cropped, small)
 
@@ -140,10 +145,6 @@ def _correlate(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) 
     flat = (variances[0] == 0) & (variances[1] == 0) & (sums[0] == sums[1])
     limit = ALIKE * np.sqrt(variances[0] * variances[1])
     return flat | ((limit > 0) & (covariance >= limit))
-
-
-def _whole(picture: Pixels) -> Pixels:
-    return _resized(picture, SIDE)
 
 
 def _middle(picture: Pixels) -> Pixels:
