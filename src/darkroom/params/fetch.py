@@ -1,20 +1,10 @@
 """The `source` section of params.yaml: where the images come from."""
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from darkroom.params.section import Section
-
-
-def _hexadecimal(digest: str) -> str:
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
-        raise ValueError("64 hexadecimal digits")
-    return digest
-
-
-Sha256 = Annotated[str, AfterValidator(_hexadecimal)]
+from darkroom.params.section import Section, Sha256
 
 
 class SourceParams(Section):

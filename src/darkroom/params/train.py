@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from darkroom.params.section import Section
+from darkroom.params.section import Section, Sha256
 
 Width = Annotated[int, Field(ge=1, le=65536)]
 Part = Annotated[float, Field(ge=0, le=1)]
@@ -38,7 +38,9 @@ class ModelParams(Section):
     head: Literal["auto", "sigmoid", "softmax"]
     application: str
     weights: str | None
+    weights_sha256: Sha256 | None
     freeze: bool
+    thaw: Literal["all"] | Annotated[int, Field(ge=1)]
 
     @model_validator(mode="after")
     def _padding_by_block(self) -> Self:
@@ -97,7 +99,7 @@ class TrainParams(Section):
     epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
     steps_per_epoch: Annotated[int, Field(ge=1)] | None
-    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"]
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
     learning_rate: Annotated[float, Field(gt=0)]
     momentum: Annotated[float, Field(ge=0, lt=1)]
     weight_decay: Annotated[float, Field(ge=0)]

@@ -1,8 +1,9 @@
-"""Ready-made networks of keras.applications, with random weights or trained ones."""
+"""Ready-made networks, of keras.applications and EfficientNet-Lite, with random weights or trained ones."""
 
 import inspect
-import warnings
-from typing import Any
+import re
+from functools import partial
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -10,7 +11,9 @@ from keras import layers
 
 from darkroom import UserError
 from darkroom.params import ModelParams
+from darkroom.train import efficientnet_lite, pretrained
 from darkroom.train.normalization import Statistics, normalize
+from darkroom.train.pretrained import Pretrained
 
 _CAFFE = ("VGG16", "VGG19", "ResNet50", "ResNet101", "ResNet152")
 _BGR_MEAN = np.array(
@@ -21,7 +24,9 @@ _RGB_STD = np.array([0.229, 0.224, 0.225]) * 255
 _LAST = "average"  # the layer after which a network of ours begins
 
 
-def features(inputs: Any, model: ModelParams, normalization: tuple[str, Statistics]) -> Any:
+def features(
+    inputs: Any, model: ModelParams, normalization: tuple[str, Statistics], trained: Pretrained | None
+) -> Any:
     """Return the averaged maps of `model.application` for raw pixels.
 
     With random weights it takes pixels normalized as every network here. Trained weights know only pixels
@@ -30,29 +35,70 @@ def features(inputs: Any, model: ModelParams, normalization: tuple[str, Statisti
     Raises
     ------
     UserError
-        There is no such network, it does not take such images, or the weights are not to be had or do not fit.
+        There is no such network, it does not take such images, or the weights do not fit.
     """
-    builder = _builder(model.application)
-    if model.weights is None:
-        x = normalize(inputs, *normalization)
-        maps = _build(builder, model, input_tensor=x)
+    if trained is None:
+        maps = network(model.application, normalize(inputs, *normalization))
     else:
         if normalization[0] != "rescale":
             raise UserError(
                 f"params.yaml: normalize.method: got {normalization[0]}, but {model.application} with model.weights "
                 "prepares pixels the way it was trained; expected rescale"
             )
-        trained = _trained(builder, model, tuple(inputs.shape[1:3]))
-        x = prepare(inputs, model.application)
-        maps = _build(builder, model, raw=True, input_tensor=x)
-        _transfer(trained, maps, x, model)
-    return layers.GlobalAveragePooling2D(name=_LAST)(maps.output)
+        maps = network(model.application, prepare(inputs, model.application), raw=True)
+        trained.assign(maps)
+    # In float32 whatever the rest computes in: the mean of many numbers is where bfloat16 loses most.
+    return layers.GlobalAveragePooling2D(name=_LAST, dtype="float32")(maps.output)
+
+
+def pretrained_weights(model: ModelParams, size: tuple[int, int]) -> Pretrained | None:
+    """Return the weights that ``model`` asks for; None where it asks for none. See :func:`darkroom.train.pretrained.load`."""
+    if model.network != "application" or model.weights is None:
+        return None
+    check_name(model.application)
+    return pretrained.load(model, size, partial(network, model.application, raw=True))
 
 
 def names() -> list[str]:
-    """Return the networks that keras.applications has."""
+    """Return the networks that keras.applications has, and those of :mod:`darkroom.train.efficientnet_lite`."""
     found = inspect.getmembers(keras.applications, inspect.isfunction)
-    return [name for name, _ in found if name[0].isupper()]
+    return sorted([name for name, _ in found if name[0].isupper()] + list(efficientnet_lite.SCALES))
+
+
+def check_name(name: str) -> None:
+    """Raise a UserError where there is no network of this name."""
+    if name not in names():
+        raise UserError(f"params.yaml: model.application: got {name!r}; expected one of {', '.join(names())}")
+
+
+def network(name: str, x: Any, raw: bool = False) -> Any:
+    """Return the network ``name`` over the tensor ``x``, with random weights and without its head.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`names`.
+    x : Keras tensor
+        Pixels, (n, height, width, channels).
+    raw : bool
+        ``x`` is as :func:`prepare` returns it: networks that hold a preparation of their own keep it.
+
+    Raises
+    ------
+    UserError
+        There is no such network, or it does not take images of this size.
+    """
+    check_name(name)
+    try:
+        if name in efficientnet_lite.SCALES:
+            return efficientnet_lite.build(name, x)
+        builder = getattr(keras.applications, name)
+        options = {"include_preprocessing": raw} if _prepares_itself(name) else {}
+        return builder(include_top=False, weights=None, input_tensor=x, **options)
+    except ValueError as error:
+        raise UserError(
+            f"params.yaml: model.application: {name} does not take images of this image.resolution: {error}"
+        ) from None
 
 
 def prepare(x: Any, name: str) -> Any:
@@ -63,6 +109,9 @@ def prepare(x: Any, name: str) -> Any:
     """
     if x.shape[-1] == 1:
         x = layers.Concatenate(dtype="float32", name="grey_to_rgb")([x, x, x])
+    if name in efficientnet_lite.SCALES:
+        scale = 1 / efficientnet_lite.SCALE
+        return layers.Rescaling(scale, -efficientnet_lite.MEAN * scale, dtype="float32", name="rescale")(x)
     if _prepares_itself(name):
         return x
     if name in _CAFFE:
@@ -76,84 +125,76 @@ def prepare(x: Any, name: str) -> Any:
     return layers.Rescaling(1 / 127.5, -1, dtype="float32", name="rescale")(x)
 
 
-def freeze(model: Any, frozen: bool) -> None:
-    """Set whether the ready-made layers of ``model`` learn; nothing happens to networks without such layers.
+def freeze(model: Any, frozen: bool, thaw: int | Literal["all"] = "all") -> None:
+    """Set which ready-made layers of ``model`` learn; nothing happens to networks without such layers.
 
     Batch normalization layers stay as they are also when the others are thawed: the statistics of few images would undo
     what was learned from many.
+
+    Parameters
+    ----------
+    model : keras.Model
+    frozen : bool
+        None of them.
+    thaw : int or "all"
+        Else, how many of the upper blocks, with what comes after them.
     """
-    ready_made = [layer.name for layer in model.layers]
-    if _LAST not in ready_made or (not frozen and all(layer.trainable for layer in model.layers)):
+    end = _ready_made(model)
+    if not end or (not frozen and all(layer.trainable for layer in model.layers)):
         return
-    for layer in model.layers[: ready_made.index(_LAST)]:
-        layer.trainable = not (
-            frozen or isinstance(layer, layers.BatchNormalization) or layer.name == "to_bgr"
+    first = end if frozen else thawed(model, thaw)
+    for number, layer in enumerate(model.layers[:end]):
+        still = isinstance(layer, layers.BatchNormalization) or layer.name == "to_bgr"
+        layer.trainable = number >= first and not still
+
+
+def _ready_made(model: Any) -> int:
+    """Return how many layers of ``model`` come before a network of ours begins."""
+    names = [layer.name for layer in model.layers]
+    return names.index(_LAST) if _LAST in names else 0
+
+
+def parted(model: Any) -> tuple[Any, Any]:
+    """Return ``model`` in two: raw pixels to features, (n, d); and features as maps of one pixel, (n, 1, 1, d), to outputs.
+
+    Both share their layers with ``model``.
+    """
+    at = _ready_made(model)
+    trunk = keras.Model(model.inputs, model.layers[at].output, name="trunk")
+    inputs = layers.Input((1, 1, trunk.output_shape[-1]), name="features", dtype="float32")
+    x = layers.Flatten(name="features_flat", dtype="float32")(inputs)
+    for layer in model.layers[at + 1 :]:
+        x = layer(x)
+    return trunk, keras.Model(inputs, x, name="top")
+
+
+# EfficientNet block2a_…, ResNet and DenseNet conv3_block1_…, MobileNet block_3_… and expanded_conv_…, ConvNeXt stage_0_block_1_…
+_BLOCK = re.compile(r"(?:^|_)((?:conv\d+_|stage_\d+_)?block_?\d+[a-z]?|expanded_conv(?:_\d+)?)(?=_|$)")
+
+
+def thawed(model: Any, thaw: int | Literal["all"]) -> int:
+    """Return the position of the first layer of the last ``thaw`` blocks.
+
+    Raises
+    ------
+    UserError
+        The network has fewer blocks, or none that its layers' names tell.
+    """
+    if thaw == "all":
+        return 0
+    starts: dict[str, int] = {}
+    for number, layer in enumerate(model.layers[: _ready_made(model)]):
+        if found := _BLOCK.search(layer.name):
+            starts.setdefault(found[1], number)
+    if thaw > len(starts):
+        most = (
+            f"or at most {len(starts)}, the blocks of this network"
+            if starts
+            else "its layers' names tell no blocks"
         )
+        raise UserError(f"params.yaml: model.thaw: got {thaw}; expected all, {most}")
+    return sorted(starts.values())[-thaw]
 
 
 def _prepares_itself(name: str) -> bool:
     return name.startswith(("EfficientNet", "MobileNetV3", "ConvNeXt"))
-
-
-def _builder(name: str) -> Any:
-    if name not in names():
-        raise UserError(f"params.yaml: model.application: got {name!r}; expected one of {', '.join(names())}")
-    return getattr(keras.applications, name)
-
-
-def _build(builder: Any, model: ModelParams, raw: bool = False, **options: Any) -> Any:
-    """Build without weights and without head; ``raw``: with the network's own preparation of pixels."""
-    if "include_preprocessing" in inspect.signature(builder).parameters:
-        options["include_preprocessing"] = raw
-    try:
-        return builder(include_top=False, weights=None, **options)
-    except ValueError as error:
-        raise UserError(
-            f"params.yaml: model.application: {model.application} does not take images of this image.resolution: "
-            f"{error}"
-        ) from None
-
-
-def _trained(builder: Any, model: ModelParams, size: tuple[int, int]) -> Any:
-    """Return a model that has the trained weights: the network itself, or whatever model the file holds."""
-    source = str(model.weights)
-    try:
-        if source.endswith(".keras"):
-            return keras.models.load_model(source, compile=False)
-        network = builder(include_top=False, weights=None, input_shape=(*size, 3))
-        if source == "imagenet":
-            return builder(include_top=False, weights="imagenet", input_shape=(*size, 3))
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "error", UserWarning
-            )  # Keras only warns of layers that the file leaves random
-            network.load_weights(source)
-        return network
-    except (ValueError, OSError, KeyError, UserWarning) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(
-            f"params.yaml: model.weights: {source} does not fit {model.application}: {reason}"
-        ) from None
-    except Exception as error:  # what keras.utils.get_file raises when a download fails
-        if source == "imagenet" and "URL fetch failure" in str(error):
-            raise UserError(
-                f"params.yaml: model.weights: imagenet: the download failed: {error}; "
-                "expected a network connection, or a local file"
-            ) from None
-        raise
-
-
-def _transfer(trained: Any, maps: Any, x: Any, model: ModelParams) -> None:
-    """Copy weights layer by layer, by name, from ``trained`` to the layers of ``maps`` after ``x``."""
-    ours = [layer for layer in maps.layers if layer.weights and layer.name != "to_bgr"]
-    theirs = {layer.name: layer for layer in trained.layers}
-    for layer in ours:
-        found = theirs.get(layer.name)
-        shapes = [tuple(weight.shape) for weight in layer.weights]
-        given = None if found is None else [tuple(weight.shape) for weight in found.weights]
-        if given != shapes:
-            raise UserError(
-                f"params.yaml: model.weights: {model.weights} does not fit {model.application}: layer {layer.name} "
-                f"has weights of {shapes}, the file {'no such layer' if given is None else given}"
-            )
-        layer.set_weights(found.get_weights())  # type: ignore[union-attr]

@@ -17,7 +17,7 @@ from darkroom import files
 
 Arrays = list[npt.NDArray[Any]]
 
-_MAGIC = b"darkroom checkpoint 1 "
+_MAGIC = b"darkroom 2 "
 _SUFFIX = ".checkpoint"
 
 
@@ -72,9 +72,7 @@ class Checkpoint:
 
     def save(self, state: State) -> None:
         """Write ``state``, whole or not at all."""
-        payload = _pack(state)
-        with files.whole(self.path, sync=True) as part:
-            part.write_bytes(_MAGIC + _digest(payload) + b"\n" + payload)
+        write(self.path, _pack(state))
 
     def load(self) -> State | None:
         """Return the state saved last; None where there is none.
@@ -82,11 +80,10 @@ class Checkpoint:
         A damaged file is set aside as ``….damaged``, and the user told: training then starts afresh.
         """
         try:
-            content = self.path.read_bytes()
+            payload = read(self.path)
         except FileNotFoundError:
             return None
-        header, _, payload = content.partition(b"\n")
-        if header != _MAGIC + _digest(payload):
+        if payload is None:
             aside = self.path.with_suffix(".damaged")
             self.path.replace(aside)
             print(
@@ -122,13 +119,25 @@ class Checkpoint:
                 lock.unlink(missing_ok=True)
 
 
-def folder(environment: Mapping[str, str]) -> Path | None:
-    """Return where checkpoints belong: the temporary files of the DVC repository; None outside of one.
+def write(path: Path, payload: bytes) -> None:
+    """Write ``payload`` after a line with its digest, whole or not at all, and so that a power cut loses nothing."""
+    with files.whole(path, sync=True) as part:
+        part.write_bytes(_MAGIC + _digest(payload) + b"\n" + payload)
+
+
+def read(path: Path) -> bytes | None:
+    """Return what :func:`write` wrote to ``path``; None where it is damaged."""
+    header, _, payload = path.read_bytes().partition(b"\n")
+    return payload if header == _MAGIC + _digest(payload) else None
+
+
+def folder(environment: Mapping[str, str], name: str = "train") -> Path | None:
+    """Return where what a later run builds on belongs: temporary files of the DVC repository; None outside of one.
 
     `dvc exp run --temp` and `--queue` work in a checkout that is thrown away; DVC_ROOT still names the repository.
     """
     dvc = Path(environment.get("DVC_ROOT", ".")) / ".dvc"
-    return dvc / "tmp" / "darkroom" / "train" if dvc.is_dir() else None
+    return dvc / "tmp" / "darkroom" / name if dvc.is_dir() else None
 
 
 def key_of(settings: Mapping[str, Any], contents: Sequence[Path]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -44,8 +44,11 @@ class Phase:
 
 
 def phases(train: TrainParams, freeze: bool) -> list[Phase]:
-    """Return the phases of a training: one, and a second for fine-tuning where there is something to thaw."""
-    first = Phase(train.epochs, train.learning_rate, freeze)
+    """Return the phases of a training: one, and a second for fine-tuning where there is something to thaw.
+
+    A head that is solved is one epoch, done before :func:`fit` begins (:mod:`darkroom.train.frozen`).
+    """
+    first = Phase(1 if train.optimizer == "lbfgs" else train.epochs, train.learning_rate, freeze)
     fine_tuning = Phase(train.fine_tune_epochs, train.learning_rate / 10, frozen=False)
     return [first, fine_tuning] if freeze and train.fine_tune_epochs else [first]
 
@@ -62,6 +65,7 @@ def fit(
     train: TrainParams,
     state: State,
     save: Callable[[State], None],
+    thaw: int | Literal["all"] = "all",
 ) -> None:
     """Train ``model`` from ``state`` to the end; ``state.best`` then holds the weights to keep.
 
@@ -82,11 +86,13 @@ def fit(
         Changed after each epoch.
     save : callable
         Called with ``state`` after each epoch.
+    thaw : int or "all"
+        How many of the ready-made network's upper blocks the second phase trains.
     """
     plan = phases(train, freeze)
     for earlier in plan[: state.phase]:
         # A later phase thaws what an earlier one froze, and leaves batch normalization as that found it.
-        applications.freeze(model, earlier.frozen)
+        applications.freeze(model, earlier.frozen, thaw)
     for number in range(state.phase, len(plan)):
         if number != state.phase:
             state.phase, state.phase_epoch, state.waited, state.plateau_waited = number, 0, 0, 0
@@ -99,6 +105,7 @@ def fit(
             images, training.rows, training.targets, seed, augment, train, state.epoch, training.weights
         ) as batches:
             steps = batches.steps_per_epoch
+            applications.freeze(model, phase.frozen, thaw)
             _compile(model, head, phase, train, steps)
             _restore(model, state)
             seen = len(training.rows) if train.steps_per_epoch is None else steps * train.batch_size
@@ -125,7 +132,6 @@ _SPAN = 256  # images in a step of validation: what it computes does not depend 
 
 
 def _compile(model: Any, head: Head, phase: Phase, train: TrainParams, steps: int) -> None:
-    applications.freeze(model, phase.frozen)
     losses = {"sigmoid": keras.losses.BinaryCrossentropy, "softmax": keras.losses.CategoricalCrossentropy}
     optimizer = optimizers.build(train, phase.rate, steps * phase.epochs)
     model.compile(

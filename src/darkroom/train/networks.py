@@ -12,6 +12,7 @@ from darkroom import UserError
 from darkroom.params import ModelParams
 from darkroom.train import applications, residual
 from darkroom.train.normalization import Statistics, normalize
+from darkroom.train.pretrained import Pretrained
 from darkroom.train.targets import Head
 
 
@@ -39,6 +40,7 @@ def build(
     normalization: tuple[str, Statistics],
     seed: int,
     precision: str = "float32",
+    trained: Pretrained | None = None,
 ) -> Any:
     """Return the network as a functional Keras model: raw pixels in, probabilities out.
 
@@ -58,6 +60,9 @@ def build(
         bfloat16: layers compute in it and keep their weights in float32. The first layer, which holds pixel values
         that bfloat16 would round, and the last, whose probabilities the loss needs exactly, stay in float32.
 
+    trained : Pretrained, optional
+        The weights of a ready-made network, from :func:`darkroom.train.applications.pretrained_weights`.
+
     Raises
     ------
     UserError
@@ -69,7 +74,7 @@ def build(
         seeds = Seeds(seed)
         inputs = layers.Input(shape, name="pixels", dtype="float32")
         if model.network == "application":
-            features = applications.features(inputs, model, normalization)
+            features = applications.features(inputs, model, normalization, trained)
         else:
             features = BUILDERS[model.network](normalize(inputs, *normalization), model, seeds)
         outputs = _head(features, model, classes, head, seeds)

@@ -65,15 +65,16 @@ def train(
     rows = {part: np.flatnonzero(parts == part) for part in ("train", "validation")}
     head = targets.resolve_head(model.head, source.description["classes"])
     check(seed, model, train, rows["train"], rows["validation"])
-    check_weights(model.weights, weights)
+    check_weights(model, weights)
     compilation.start(train)
     if not train.deterministic:
         print("train: train.deterministic is false: the next run may end in other weights, also when resumed")
     # Only now: these import Keras.
-    from darkroom.train import artifact, augmentation
+    from darkroom.train import artifact, augmentation, frozen
     from darkroom.train.fit import fit
 
-    network, precision = _network(seed, model, train, source, split, head)
+    frozen.check(model, augment, train, len(rows["validation"]))
+    network, precision, sha256 = _network(seed, model, train, source, split, head)
     result = artifact.in_float32(network)
     versions = artifact.versions(train.backend)
     settings = {
@@ -92,7 +93,25 @@ def train(
         if state.history:
             write_history(history, state.history)
         with backends.enough_memory("train.batch_size"):
-            fit(network, source, training, held_out, head, seed, model.freeze, augment, train, state, keep)
+            if frozen.applies(model, augment, train):
+                bits = {**versions, "threads": train.threads, "deterministic": train.deterministic}
+                frozen.fit_behind(
+                    network, source, training, held_out, head, seed, augment, train, bits, state, keep
+                )
+            fit(
+                network,
+                source,
+                training,
+                held_out,
+                head,
+                seed,
+                model.freeze,
+                augment,
+                train,
+                state,
+                keep,
+                model.thaw,
+            )
         result.set_weights(state.best)
         files.empty_folder(models)
         artifact.write_model(models / "model.keras", result)
@@ -106,6 +125,7 @@ def train(
             "deterministic": train.deterministic,
             "precision": precision,
             "parameters": network.count_params(),
+            **({"weights_sha256": sha256} if sha256 else {}),
             "layers": artifact.describe(network),
             "params": {
                 "seed": seed,
@@ -122,7 +142,7 @@ def train(
             original=source.take([first])[0],
             augmented=augmentation.examples(source, first, seed, augment),
         )
-    return metrics(state, train, network.count_params(), versions)
+    return metrics(state, train, network.count_params(), versions, sha256)
 
 
 def check(
@@ -158,19 +178,20 @@ def check(
         )
 
 
-def check_weights(wanted: str | None, folder: Path) -> None:
+def check_weights(model: ModelParams, folder: Path) -> None:
     """Raise a UserError where the weights wanted lie outside ``folder``: DVC would not see them change."""
-    if wanted in (None, "imagenet"):
+    wanted = model.weights
+    if wanted is None or wanted in ("imagenet", "packaged"):
         return
     path = Path(os.path.normpath(wanted))
     if folder not in path.parents:
         raise UserError(
-            f"params.yaml: model.weights: {wanted}: expected null, imagenet or a file in {folder}/, "
+            f"params.yaml: model.weights: {wanted}: expected null, packaged, imagenet or a file in {folder}/, "
             "which `dvc repro` watches; move it there"
         )
     if not path.is_file():
         raise UserError(
-            f"params.yaml: model.weights: {wanted}: no such file; expected null, imagenet or a file"
+            f"params.yaml: model.weights: {wanted}: no such file; expected null, packaged, imagenet or a file"
         )
 
 
@@ -181,7 +202,11 @@ def write_history(path: Path, rows: list[dict[str, float]]) -> None:
 
 
 def metrics(
-    state: checkpoint.State, train: TrainParams, parameters: int, versions: dict[str, str]
+    state: checkpoint.State,
+    train: TrainParams,
+    parameters: int,
+    versions: dict[str, str],
+    weights_sha256: str | None,
 ) -> dict[str, Any]:
     """Return flat figures of the weights that were kept: those of the best epoch or of the last."""
     kept = state.history[(state.best_epoch if train.restore_best else state.epoch) - 1]
@@ -190,25 +215,32 @@ def metrics(
         "epochs": state.epoch,
         "best_epoch": state.best_epoch,
         **figures,
+        **{name: state.history[0][name] for name in ("C",) if name in state.history[0]},
         "parameters": parameters,
         "threads": train.threads,
+        **({"weights_sha256": weights_sha256} if weights_sha256 else {}),
         **{f"version_{name}": version for name, version in versions.items()},
     }
 
 
 def _network(
     seed: int, model: ModelParams, train: TrainParams, source: Images, split: Path, head: targets.Head
-) -> tuple[Any, str]:
+) -> tuple[Any, str, str | None]:
+    """Return the network, what it computes in, and the SHA-256 of the file of its ready-made weights, if any."""
     import keras
 
-    from darkroom.train import networks, normalization
+    from darkroom.train import applications, networks, normalization
 
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed % 2**32)
     precision = compilation.precision(train)
     statistics = normalization.read_statistics(split / "normalization.npz")
     classes = len(source.description["classes"])
-    return networks.build(model, source.shape, classes, head, statistics, seed, precision), precision
+    trained = applications.pretrained_weights(model, source.shape[:2])
+    network = networks.build(model, source.shape, classes, head, statistics, seed, precision, trained)
+    if train.fine_tune_epochs:  # that there are so many blocks is to be known before the first epoch
+        applications.thawed(network, model.thaw)
+    return network, precision, trained.sha256 if trained else None
 
 
 def _examples(

@@ -10,6 +10,7 @@ from darkroom import UserError
 
 Head = Literal["sigmoid", "softmax"]
 Floats = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.int64]
 
 
 def resolve_head(head: Literal["auto", "sigmoid", "softmax"], classes: Sequence[str]) -> Head:
@@ -60,6 +61,11 @@ def encode(labels: Sequence[str], classes: Sequence[str], head: Head, smoothing:
     else:
         targets, outcomes = np.eye(len(classes), dtype=np.float32)[numbers], len(classes)
     return targets * np.float32(1 - smoothing) + np.float32(smoothing / outcomes)
+
+
+def classes_of(targets: Floats, head: Head) -> Numbers:
+    """Return the class of each of the ``targets`` that :func:`encode` returns: int64, (n,)."""
+    return (targets[:, 0] > 0.5).astype(np.int64) if head == "sigmoid" else targets.argmax(axis=1)
 
 
 def balanced_weights(labels: Sequence[str]) -> Floats:

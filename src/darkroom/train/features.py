@@ -1,0 +1,203 @@
+"""What a frozen network sees in each picture, computed once and kept beside the checkpoints for every later training."""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from tqdm import tqdm
+
+from darkroom.images import Images, Pixels
+from darkroom.train import checkpoint
+
+Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+
+KEPT_BYTES = 4 << 30
+"""The most that the features of all networks take on disk; the ones not used for longest go first."""
+
+_CHUNK = 256  # pictures in a file: what a kill can cost
+_BATCH = 32  # pictures in a step, always: the last bits must not depend on how many were missing
+
+
+class Features:
+    """Features in the place of images, as maps of one pixel: what takes :class:`Images` trains on them.
+
+    Attributes
+    ----------
+    index : DataFrame
+        One row an image.
+    shape : (1, 1, d)
+    """
+
+    def __init__(self, index: pd.DataFrame, rows: Rows, values: Floats) -> None:
+        self.index = index
+        self.shape = (1, 1, values.shape[1])
+        self._values = values
+        self._place = np.full(len(index), -1)
+        self._place[rows] = np.arange(len(rows))
+
+    def take(self, rows: npt.ArrayLike) -> Floats:
+        """Return the features of the images at ``rows``: float32, (len(rows), 1, 1, d)."""
+        return self._values[self._place[np.asarray(rows)]][:, None, None]
+
+
+def compute(
+    images: Images, rows: Rows, trunk: Any, settings: dict[str, Any], mirrored: bool = False
+) -> Floats:
+    """Return the features of the images at ``rows``, those that are kept and, computed now, the others.
+
+    They are known by the pixels and by what computes them: the trunk's layers and weights, and ``settings``.
+
+    Parameters
+    ----------
+    images : Images
+    rows : int64, (n,)
+    trunk : keras.Model
+        Raw pixels in, features out, nothing random in it.
+    settings : dict
+        What else the bits depend on: versions, threads.
+    mirrored : bool
+        Of the pictures mirrored left and right.
+
+    Returns
+    -------
+    float32, (n, d)
+    """
+    root = checkpoint.folder(os.environ, "features")
+    folder = None if root is None else root / _key(trunk, settings)
+    kept = {} if folder is None else _load(folder)
+    found: list[Floats] = []
+    run: Callable[[Pixels], Floats] | None = None
+    with _progress(len(rows)) as done:
+        for pixels in images.chunks(rows, _CHUNK):
+            pictures = pixels[:, :, ::-1] if mirrored else pixels
+            keys = [
+                hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=16).digest()
+                for picture in pictures
+            ]
+            missing = [number for number, key in enumerate(keys) if key not in kept]
+            if missing:
+                run = run or runner(trunk)
+                values = _in_steps(run, np.ascontiguousarray(pictures[missing]))
+                new = [keys[number] for number in missing]
+                kept.update(zip(new, values, strict=True))
+                if folder is not None:
+                    _save(folder, new, values)
+            found.append(np.stack([kept[key] for key in keys]))
+            done(len(keys), len(missing))
+    if root is not None and run is not None:
+        _forget_oldest(root)
+    return np.concatenate(found) if found else np.empty((0, trunk.output_shape[-1]), np.float32)
+
+
+def runner(trunk: Any) -> Callable[[Pixels], Floats]:
+    """Return a function that computes ``trunk``.
+
+    On TensorFlow its weights become constants of one graph, into which batch normalizations are folded: half as fast
+    again as ``predict`` (docs/benchmarks.md), and apart from it in the last bits.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return lambda pixels: np.asarray(trunk.predict_on_batch(pixels), np.float32)
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    @tf.function(input_signature=[tf.TensorSpec((_BATCH, *trunk.input_shape[1:]), tf.uint8)])
+    def graph(pixels: Any) -> Any:
+        return trunk(tf.cast(pixels, tf.float32), training=False)
+
+    constant = convert_variables_to_constants_v2(graph.get_concrete_function())
+    return lambda pixels: constant(tf.constant(pixels))[0].numpy()
+
+
+def _in_steps(run: Callable[[Pixels], Floats], pixels: Pixels) -> Floats:
+    found = []
+    for start in range(0, len(pixels), _BATCH):
+        step = pixels[start : start + _BATCH]
+        filled = np.concatenate([step, np.zeros((_BATCH - len(step), *step.shape[1:]), np.uint8)])
+        found.append(run(filled)[: len(step)])
+    return np.concatenate(found)
+
+
+def _key(trunk: Any, settings: dict[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps([trunk.get_config(), settings, _processor()], sort_keys=True).encode())
+    for weight in trunk.get_weights():
+        digest.update(np.ascontiguousarray(weight).data)
+    return digest.hexdigest()[:32]
+
+
+def _processor() -> str:
+    """Return what this machine calls its processor: another kind rounds otherwise, and the folder may be shared."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith(("model name", "flags", "Features")):
+                return line
+    return ""
+
+
+def _save(folder: Path, keys: list[bytes], values: Floats) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, keys=np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 16), values=values)
+    name = hashlib.blake2b(b"".join(keys), digest_size=8).hexdigest()
+    checkpoint.write(folder / f"{name}.features", buffer.getvalue())
+
+
+def _load(folder: Path) -> dict[bytes, Floats]:
+    """Return what is kept in ``folder``; a damaged file goes, and what it held is computed anew."""
+    kept: dict[bytes, Floats] = {}
+    for path in sorted(folder.glob("*.features")):
+        try:
+            payload = checkpoint.read(path)
+            if payload is None:
+                print(f"train: {path}: damaged; these features are computed anew")
+                path.unlink(missing_ok=True)
+                continue
+            os.utime(path)
+        except FileNotFoundError:  # another training has made room
+            continue
+        with np.load(io.BytesIO(payload)) as content:
+            kept.update(zip([key.tobytes() for key in content["keys"]], content["values"], strict=True))
+    return kept
+
+
+def _forget_oldest(root: Path) -> None:
+    entries = []
+    for path in root.glob("*/*.features"):
+        with contextlib.suppress(FileNotFoundError):
+            status = path.stat()
+            entries.append((status.st_mtime_ns, status.st_size, path))
+    excess = sum(size for _, size, _ in entries) - KEPT_BYTES
+    for _, size, path in sorted(entries):
+        if excess <= 0:
+            break
+        path.unlink(missing_ok=True)
+        excess -= size
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[int, int], None]]:
+    """Give the function that is told how many pictures are done and how many of them were computed; say so at the end."""
+    computed = 0
+    with tqdm(
+        total=total, desc="features", unit=" images", leave=False, disable=not sys.stderr.isatty()
+    ) as bar:
+
+        def done(pictures: int, new: int) -> None:
+            nonlocal computed
+            computed += new
+            bar.update(pictures)
+
+        yield done
+    print(
+        f"train: features of {total:,} images: {computed:,} computed, {total - computed:,} kept from earlier runs"
+    )

@@ -1,0 +1,165 @@
+"""Training behind a frozen network: its features computed once, and a head fitted to them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from darkroom import UserError
+from darkroom.images import Images
+from darkroom.params import AugmentParams, ModelParams, TrainParams
+from darkroom.train import applications, features, logistic
+from darkroom.train.checkpoint import Arrays, State
+from darkroom.train.fit import Examples, fit
+from darkroom.train.targets import Head, Numbers, classes_of
+
+_OFF = {"zoom": [1.0, 1.0], "crop": 1.0}
+_NO_CHANGE = ("fill",)  # says how, not whether
+
+
+def changes(augment: AugmentParams) -> list[str]:
+    """Return the names of what ``augment`` changes in images, as ``augment.rotation``."""
+    return [
+        f"augment.{name}"
+        for name, value in augment.model_dump().items()
+        if name not in _NO_CHANGE and value != _OFF.get(name, 0)
+    ]
+
+
+def applies(model: ModelParams, augment: AugmentParams, train: TrainParams) -> bool:
+    """Return whether the frozen network sees the same pictures in every epoch, so that once is enough."""
+    return model.freeze and (train.optimizer == "lbfgs" or not changes(augment))
+
+
+def check(model: ModelParams, augment: AugmentParams, train: TrainParams, held_out: int) -> None:
+    """Raise a UserError where `train.optimizer: lbfgs` is asked for what it cannot do.
+
+    Parameters
+    ----------
+    model, augment, train : ModelParams, AugmentParams, TrainParams
+    held_out : int
+        Validation images.
+    """
+    if train.optimizer != "lbfgs":
+        return
+    lbfgs = "params.yaml: train.optimizer: lbfgs solves one dense layer behind a frozen network"
+    if not model.freeze:
+        raise UserError(
+            f"{lbfgs}; expected model.freeze: true, with model.network: application and model.weights"
+        )
+    if model.dense or model.dropout:
+        raise UserError(f"{lbfgs}; expected model.dense: [] and model.dropout: 0.0")
+    if not held_out:
+        raise UserError(
+            f"{lbfgs}, how strongly its weights are held back chosen on the validation images, and there are none; "
+            "set split.validation above 0"
+        )
+    idle = [name for name in changes(augment) if name != "augment.flip_horizontal"]
+    idle += ["train.label_smoothing"] if train.label_smoothing else []
+    if idle and not train.fine_tune_epochs:
+        raise UserError(
+            f"{lbfgs}, which sees every picture once, as it is and, with augment.flip_horizontal, mirrored; "
+            f"{', '.join(idle)} would do nothing: expected as in recipes/transfer.yaml"
+        )
+
+
+def fit_behind(
+    network: Any,
+    images: Images,
+    training: Examples,
+    validation: Examples,
+    head: Head,
+    seed: int,
+    augment: AugmentParams,
+    train: TrainParams,
+    settings: dict[str, Any],
+    state: State,
+    save: Callable[[State], None],
+) -> None:
+    """Fit what comes after the frozen layers of ``network``: the first phase of :func:`darkroom.train.fit.fit`.
+
+    Parameters
+    ----------
+    network : keras.Model
+        As built; ends with the weights of the phase's end.
+    settings : dict
+        What the bits of features depend on, besides the network.
+    others
+        As there. Within this phase, ``state`` holds the weights of the head alone.
+    """
+    if state.phase:
+        return
+    applications.freeze(network, True)
+    trunk, top = applications.parted(network)
+    rows = np.concatenate([training.rows, validation.rows])
+    values = features.compute(images, rows, trunk, settings)
+    if train.optimizer == "lbfgs":
+        mirrored = None
+        if augment.flip_horizontal:
+            mirrored = features.compute(images, training.rows, trunk, settings, mirrored=True)
+        _solve(top, values, mirrored, training, validation, head, state, save)
+    else:
+        once = train.model_copy(update={"fine_tune_epochs": 0})
+        seen: Any = features.Features(images.index, rows, values)
+        fit(top, seen, training, validation, head, seed, False, augment, once, state, save)
+    state.best = _whole(network, top, state.best)
+    state.weights = _whole(network, top, state.weights)
+
+
+def _solve(
+    top: Any,
+    values: features.Floats,
+    mirrored: features.Floats | None,
+    training: Examples,
+    validation: Examples,
+    head: Head,
+    state: State,
+    save: Callable[[State], None],
+) -> None:
+    if state.epoch:
+        return
+    own, held_out = values[: len(training.rows)], values[len(training.rows) :]
+    classes, weights = classes_of(training.targets, head), training.weights
+    if mirrored is not None:
+        own, classes = np.concatenate([own, mirrored]), np.tile(classes, 2)
+        weights = None if weights is None else np.tile(weights, 2)
+    solution = logistic.solve(own, classes, weights, held_out, classes_of(validation.targets, head))
+    layer = top.layers[-1]
+    layer.set_weights(logistic.as_layer(solution, layer.units))
+    row = {
+        **_figures(top, values[: len(training.rows)], classes[: len(training.rows)], ""),
+        **_figures(top, held_out, classes_of(validation.targets, head), "val_"),
+        "C": solution.C,
+    }
+    state.history.append(row)
+    state.epoch = state.phase_epoch = state.best_epoch = 1
+    state.best_loss = row["val_loss"]
+    state.weights = state.best = top.get_weights()
+    print(
+        f"train: head solved with C {solution.C:.3g}: "
+        + "  ".join(f"{name} {value:.4f}" for name, value in row.items() if name != "C")
+    )
+    save(state)
+
+
+def _figures(top: Any, values: features.Floats, classes: Numbers, prefix: str) -> dict[str, float]:
+    """Return accuracy and mean cross-entropy of ``top`` on features."""
+    outputs = np.concatenate(
+        [
+            np.asarray(top.predict_on_batch(values[at : at + 1024, None, None]))
+            for at in range(0, len(values), 1024)
+        ]
+    ).astype(np.float64)
+    if outputs.shape[1] == 1:
+        outputs = np.hstack([1 - outputs, outputs])
+    likelihood = outputs[np.arange(len(classes)), classes]
+    return {
+        f"{prefix}accuracy": float(np.mean(outputs.argmax(1) == classes)),
+        f"{prefix}loss": float(np.mean(-np.log(np.maximum(likelihood, 1e-7)))),
+    }
+
+
+def _whole(network: Any, top: Any, weights: Arrays) -> Arrays:
+    """Return the weights of ``network`` where those of ``top``, which it shares, are ``weights``."""
+    top.set_weights(weights)
+    return list(network.get_weights())

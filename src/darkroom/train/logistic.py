@@ -1,0 +1,80 @@
+"""The last layer solved rather than walked to: logistic regression by L-BFGS, its strength chosen on validation."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from threadpoolctl import threadpool_limits
+
+Floats = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.int64]
+
+GRID = tuple(10.0**exponent for exponent in np.arange(-5, 1.01, 0.5))
+"""The values of C tried: the less, the more the weights are held back."""
+
+_STEPS = 2_000
+
+
+class Solution(NamedTuple):
+    """A dense layer, and what made it.
+
+    Attributes
+    ----------
+    kernel : float32, (d, 1) for two classes, else (d, classes)
+    bias : float32, (1,) or (classes,)
+    C : float
+        scikit-learn's name for the inverse of the strength of the L2 penalty, on standardized features.
+    """
+
+    kernel: Floats
+    bias: Floats
+    C: float
+
+
+def solve(
+    features: Floats,
+    classes: Numbers,
+    weights: Floats | None,
+    held_out: Floats,
+    held_out_classes: Numbers,
+) -> Solution:
+    """Return the logistic regression that has the least cross-entropy on the images held out.
+
+    Parameters
+    ----------
+    features : float32, (n, d)
+        Of the training images. A feature that does not vary among them has no weight.
+    classes : int64, (n,)
+        Each from 0 to classes - 1, and all of these occur.
+    weights : float32, (n,), or None
+        How much each image counts.
+    held_out, held_out_classes : float32, (m, d), and int64, (m,)
+        Of the validation images, m > 0.
+    """
+    mean, deviation = features.mean(0, dtype=np.float64), features.std(0, dtype=np.float64)
+    scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    x, y = ((part - mean) * scale for part in (features, held_out))
+    best: tuple[float, float, Any, Any] | None = None
+    # The bits of a sum depend on how many threads share it, and so small a problem is slower with more.
+    with threadpool_limits(1):
+        solver = LogisticRegression(solver="lbfgs", warm_start=True, max_iter=_STEPS, tol=1e-6)
+        for strength in GRID:
+            solver.set_params(C=strength).fit(x, classes, weights)
+            loss = log_loss(held_out_classes, solver.predict_proba(y), labels=solver.classes_)
+            if best is None or loss < best[0]:
+                best = (loss, strength, solver.coef_.copy(), solver.intercept_.copy())
+    assert best is not None
+    _, strength, kernel, bias = best
+    kernel = kernel * scale
+    bias = bias - kernel @ mean
+    return Solution(kernel.T.astype(np.float32), bias.astype(np.float32), strength)
+
+
+def as_layer(solution: Solution, units: int) -> tuple[Floats, Floats]:
+    """Return kernel and bias for a dense layer of ``units``: of two classes under a softmax, half the logit each way."""
+    kernel, bias = solution.kernel, solution.bias
+    if kernel.shape[1] == 1 and units == 2:
+        return np.hstack([-kernel, kernel]) / 2, np.hstack([-bias, bias]) / 2
+    return kernel, bias
