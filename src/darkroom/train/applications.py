@@ -52,7 +52,7 @@ def features(
 
 
 def pretrained_weights(model: ModelParams, size: tuple[int, int]) -> Pretrained | None:
-    """Return the weights that ``model`` asks for; None where it asks for none. See :func:`darkroom.train.pretrained.load`."""
+    """Return the weights that ``model`` asks for, if any, by :func:`darkroom.train.pretrained.load`."""
     if model.network != "application" or model.weights is None:
         return None
     check_name(model.application)
@@ -155,9 +155,9 @@ def _ready_made(model: Any) -> int:
 
 
 def parted(model: Any) -> tuple[Any, Any]:
-    """Return ``model`` in two: raw pixels to features, (n, d); and features as maps of one pixel, (n, 1, 1, d), to outputs.
+    """Return ``model`` in two that share its layers: raw pixels to features, and features to outputs.
 
-    Both share their layers with ``model``.
+    Features come out as (n, d) and go in as maps of one pixel, (n, 1, 1, d).
     """
     at = _ready_made(model)
     trunk = keras.Model(model.inputs, model.layers[at].output, name="trunk")
@@ -168,7 +168,8 @@ def parted(model: Any) -> tuple[Any, Any]:
     return trunk, keras.Model(inputs, x, name="top")
 
 
-# EfficientNet block2a_…, ResNet and DenseNet conv3_block1_…, MobileNet block_3_… and expanded_conv_…, ConvNeXt stage_0_block_1_…
+# EfficientNet block2a_…, ResNet and DenseNet conv3_block1_…, MobileNet block_3_… and expanded_conv_…, ConvNeXt
+# stage_0_block_1_…
 _BLOCK = re.compile(r"(?:^|_)((?:conv\d+_|stage_\d+_)?block_?\d+[a-z]?|expanded_conv(?:_\d+)?)(?=_|$)")
 
 

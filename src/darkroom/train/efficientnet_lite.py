@@ -1,8 +1,8 @@
 """EfficientNet-Lite, which keras.applications lacks: EfficientNet without what small devices are slow at.
 
-Neither squeeze-and-excitation nor swish: the rectifier up to 6 instead, and stem and top of one width whatever the size.
-After TensorFlow's ``efficientnet/lite`` (Tan and Le, "EfficientNet: rethinking model scaling for convolutional neural
-networks", 2019). Layers are called as in keras.applications' EfficientNet.
+Neither squeeze-and-excitation nor swish: the rectifier up to 6 instead, and stem and top of one width whatever the
+size. After TensorFlow's ``efficientnet/lite`` (Tan and Le, "EfficientNet: rethinking model scaling for convolutional
+neural networks", 2019). Layers are called as in keras.applications' EfficientNet.
 """
 
 import math
@@ -63,7 +63,7 @@ def build(name: str, x: Any, include_top: bool = False) -> Any:
     height, width = x.shape[1:3]
     if min(height, width) < _LEAST_SIDE:
         raise ValueError(f"{name} needs {_LEAST_SIDE}x{_LEAST_SIDE} pixels or more, got {height}x{width}")
-    inputs = x
+    inputs = keras.utils.get_source_inputs(x)
     x = _conv(x, _STEM, 3, 2, "stem_conv")
     x = _norm(x, "stem_bn", "stem_activation")
     for block, kernel, stride, expansion, filters in _blocks(name):

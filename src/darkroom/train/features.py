@@ -1,4 +1,4 @@
-"""What a frozen network sees in each picture, computed once and kept beside the checkpoints for every later training."""
+"""What a frozen network sees in each picture: computed once, and kept beside the checkpoints for later trainings."""
 
 import contextlib
 import hashlib
@@ -186,7 +186,7 @@ def _forget_oldest(root: Path) -> None:
 
 @contextlib.contextmanager
 def _progress(total: int) -> Iterator[Callable[[int, int], None]]:
-    """Give the function that is told how many pictures are done and how many of them were computed; say so at the end."""
+    """Give the function that is told how many pictures are done and how many of these were new; say so at the end."""
     computed = 0
     with tqdm(
         total=total, desc="features", unit=" images", leave=False, disable=not sys.stderr.isatty()

@@ -73,8 +73,9 @@ def solve(
 
 
 def as_layer(solution: Solution, units: int) -> tuple[Floats, Floats]:
-    """Return kernel and bias for a dense layer of ``units``: of two classes under a softmax, half the logit each way."""
+    """Return kernel and bias of a dense layer; two classes under a softmax get half the logit each way."""
     kernel, bias = solution.kernel, solution.bias
     if kernel.shape[1] == 1 and units == 2:
-        return np.hstack([-kernel, kernel]) / 2, np.hstack([-bias, bias]) / 2
+        kernel, bias = np.hstack([-kernel, kernel]), np.hstack([-bias, bias])
+        return kernel / np.float32(2), bias / np.float32(2)
     return kernel, bias

