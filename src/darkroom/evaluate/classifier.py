@@ -1,13 +1,15 @@
 """The trained model, loaded on the backend and threads of its training: pixels in, probabilities out."""
 
+import functools
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from darkroom import UserError, backends, files
+from darkroom import UserError, backends, files, inference
 from darkroom.images import Pixels
 
 Probabilities = npt.NDArray[np.float32]
@@ -72,6 +74,11 @@ class Classifier:
         self.network = _loaded(path)
         self._check_outputs(path)
 
+    @functools.cached_property
+    def _compute(self) -> Callable[[Pixels], Probabilities]:
+        # Not before it is first needed: `predict --precision bfloat16` has another network take the first one's place.
+        return inference.compiled(self.network)
+
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """Return the probability of each class: float32, (images, classes), rows that sum to 1.
 
@@ -84,10 +91,7 @@ class Classifier:
             return np.empty((0, len(self.classes)), np.float32)
         steps = range(0, len(pixels), self.batch_size)
         with backends.enough_memory("evaluate.batch_size"):
-            outputs = [
-                self.network.predict_on_batch(pixels[start : start + self.batch_size]) for start in steps
-            ]
-        output = np.concatenate([np.asarray(output, np.float32) for output in outputs])
+            output = np.concatenate([self._compute(pixels[at : at + self.batch_size]) for at in steps])
         if output.shape[1] == 1:  # one sigmoid unit: the probability of the second class
             output = np.hstack([1 - output, output])
         return output / output.sum(axis=1, keepdims=True)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
+from darkroom import inference
 from darkroom.images import Images, Pixels
 from darkroom.train import checkpoint
 
@@ -86,7 +87,7 @@ def compute(
             ]
             missing = [number for number, key in enumerate(keys) if key not in kept]
             if missing:
-                run = run or runner(trunk)
+                run = run or inference.compiled(trunk)
                 values = _in_steps(run, np.ascontiguousarray(pictures[missing]))
                 new = [keys[number] for number in missing]
                 kept.update(zip(new, values, strict=True))
@@ -97,27 +98,6 @@ def compute(
     if root is not None and run is not None:
         _forget_oldest(root)
     return np.concatenate(found) if found else np.empty((0, trunk.output_shape[-1]), np.float32)
-
-
-def runner(trunk: Any) -> Callable[[Pixels], Floats]:
-    """Return a function that computes ``trunk``.
-
-    On TensorFlow its weights become constants of one graph, into which batch normalizations are folded: half as fast
-    again as ``predict`` (docs/benchmarks.md), and apart from it in the last bits.
-    """
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return lambda pixels: np.asarray(trunk.predict_on_batch(pixels), np.float32)
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    @tf.function(input_signature=[tf.TensorSpec((_BATCH, *trunk.input_shape[1:]), tf.uint8)])
-    def graph(pixels: Any) -> Any:
-        return trunk(tf.cast(pixels, tf.float32), training=False)
-
-    constant = convert_variables_to_constants_v2(graph.get_concrete_function())
-    return lambda pixels: constant(tf.constant(pixels))[0].numpy()
 
 
 def _in_steps(run: Callable[[Pixels], Floats], pixels: Pixels) -> Floats:

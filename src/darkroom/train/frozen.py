@@ -85,7 +85,7 @@ def fit_behind(
     settings : dict
         What the bits of features depend on, besides the network.
     others
-        As there. Within this phase, ``state`` holds the weights of the head alone.
+        As there. While a head is walked to, ``state`` holds the weights of the head alone; at the end, all.
     """
     if state.phase:
         return
@@ -97,16 +97,17 @@ def fit_behind(
         mirrored = None
         if augment.flip_horizontal:
             mirrored = features.compute(images, training.rows, trunk, settings, mirrored=True)
-        _solve(top, values, mirrored, training, validation, head, state, save)
+        _solve(network, top, values, mirrored, training, validation, head, state, save)
     else:
         once = train.model_copy(update={"fine_tune_epochs": 0})
         seen: Any = features.Features(images.index, rows, values)
         fit(top, seen, training, validation, head, seed, False, augment, once, state, save)
-    state.best = _whole(network, top, state.best)
-    state.weights = _whole(network, top, state.weights)
+        state.best = _whole(network, top, state.best)
+        state.weights = _whole(network, top, state.weights)
 
 
 def _solve(
+    network: Any,
     top: Any,
     values: features.Floats,
     mirrored: features.Floats | None,
@@ -134,7 +135,7 @@ def _solve(
     state.history.append(row)
     state.epoch = state.phase_epoch = state.best_epoch = 1
     state.best_loss = row["val_loss"]
-    state.weights = state.best = top.get_weights()
+    state.weights = state.best = network.get_weights()
     print(
         f"train: head solved with C {solution.C:.3g}: "
         + "  ".join(f"{name} {value:.4f}" for name, value in row.items() if name != "C")

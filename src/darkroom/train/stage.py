@@ -18,7 +18,7 @@ from darkroom.train import checkpoint, compilation, targets
 HISTORY = ("epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate")
 """Columns of ``plots/history.csv``; those of validation are empty where no image is held out."""
 
-SHARED = ("__init__.py", "backends.py", "files.py", "images.py", "params")
+SHARED = ("__init__.py", "backends.py", "files.py", "images.py", "inference.py", "params")
 """Of the files beside the rooms, those that dvc.yaml names for train: a new command is no reason to start afresh."""
 
 
