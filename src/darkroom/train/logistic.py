@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
 
-GRID = tuple(10.0**exponent for exponent in np.arange(-5, 1.01, 0.5))
+GRID = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """The values of C tried: the less, the more the weights are held back."""
 
 _STEPS = 2_000

@@ -61,7 +61,7 @@ def build(
         that bfloat16 would round, and the last, whose probabilities the loss needs exactly, stay in float32.
 
     trained : Pretrained, optional
-        The weights of a ready-made network, from :func:`darkroom.train.applications.pretrained_weights`.
+        The weights of a ready-made network, where they have been read already; else they are read here.
 
     Raises
     ------
@@ -74,6 +74,7 @@ def build(
         seeds = Seeds(seed)
         inputs = layers.Input(shape, name="pixels", dtype="float32")
         if model.network == "application":
+            trained = trained or applications.pretrained_weights(model, shape[:2])
             features = applications.features(inputs, model, normalization, trained)
         else:
             features = BUILDERS[model.network](normalize(inputs, *normalization), model, seeds)
