@@ -22,10 +22,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 SIDES = {"EfficientNetLite0": 224, "EfficientNetLite1": 240, "EfficientNetLite2": 260}
 
 
-def classifier(name: str, side: int):
+def classifier(name: str, side: int, folded: bool = True):
     """Return the network with its 1,000 classes of ImageNet: raw pixels in, logits out."""
     inputs = layers.Input((side, side, 3))
-    network = efficientnet_lite.build(name, applications.prepare(inputs, name), include_top=True)
+    network = efficientnet_lite.build(
+        name, applications.prepare(inputs, name), include_top=True, folded=folded
+    )
     efficientnet_lite.assign(network, torch_files.read(packaged.read(name)))
     return keras.Model(inputs, network.output)
 
@@ -94,11 +96,12 @@ def installed(name: str) -> bool:
     return importlib.util.find_spec(packaged.WEIGHTS[name].package) is not None
 
 
+@pytest.mark.parametrize("folded", [True, False])
 @pytest.mark.parametrize("name", REFERENCE)
-def test_logits_are_those_of_the_network_that_the_weights_came_with(name):
+def test_logits_are_those_of_the_network_that_the_weights_came_with(name, folded):
     if not installed(name):
         pytest.skip(f"the weights of {name} are not installed: make extra-lite")
-    logits = classifier(name, SIDES[name]).predict(crossword(SIDES[name])[None], verbose=0)[0]
+    logits = classifier(name, SIDES[name], folded).predict(crossword(SIDES[name])[None], verbose=0)[0]
     np.testing.assert_allclose(logits[[918, 0, 100, 500, 999]], REFERENCE[name], atol=1e-4)
 
 
@@ -157,6 +160,21 @@ def test_a_file_as_timm_publishes_it_gives_the_same_network(sections, tmp_path):
     np.testing.assert_array_equal(features(from_timm, pixels), features(build(sections), pixels))
 
 
+def test_a_model_of_our_own_gives_the_network_it_was_made_of(sections, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    for name, options in (("packaged", {}), ("random", {"weights": None})):
+        network = build(sections, **options)
+        network.save(tmp_path / f"{name}.keras")
+        again = build(sections, weights=str(tmp_path / f"{name}.keras"))
+        assert [layer.name for layer in again.layers] == [
+            layer.name for layer in network.layers
+        ] or name == "random"
+        if (
+            name == "packaged"
+        ):  # random weights were fitted to pixels from 0 to 1, trained ones to their own range
+            np.testing.assert_array_equal(features(again, pixels), features(network, pixels))
+
+
 def test_grey_pictures_are_seen_as_three_equal_channels(sections):
     grey = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 1), np.uint8)
     of_grey, of_rgb = build(sections, (64, 64, 1)), build(sections)
@@ -192,7 +210,9 @@ def test_what_does_not_fit_is_refused(sections, model, shape, message):
 def test_a_file_of_other_weights_is_refused(sections, tmp_path):
     path = tmp_path / "other.safetensors"
     safetensors.numpy.save_file({"conv_stem.weight": np.zeros((32, 3, 5, 5), np.float32)}, path)
-    with pytest.raises(UserError, match="does not fit EfficientNetLite0: conv_stem has the shapes"):
+    with pytest.raises(
+        UserError, match="does not fit EfficientNetLite0: no tensor bn1.weight, which layer stem_conv"
+    ):
         build(sections, weights=str(path))
     path.write_bytes(b"no tensors")
     with pytest.raises(UserError, match=r"other\.safetensors does not fit EfficientNetLite0"):

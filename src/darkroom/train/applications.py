@@ -45,7 +45,8 @@ def features(
                 f"params.yaml: normalize.method: got {normalization[0]}, but {model.application} with model.weights "
                 "prepares pixels the way it was trained; expected rescale"
             )
-        maps = network(model.application, prepare(inputs, model.application), raw=True)
+        x = prepare(inputs, model.application)
+        maps = network(model.application, x, raw=True, folded=trained.folded)
         trained.assign(maps)
     # In float32 whatever the rest computes in: the mean of many numbers is where bfloat16 loses most.
     return layers.GlobalAveragePooling2D(name=_LAST, dtype="float32")(maps.output)
@@ -71,7 +72,7 @@ def check_name(name: str) -> None:
         raise UserError(f"params.yaml: model.application: got {name!r}; expected one of {', '.join(names())}")
 
 
-def network(name: str, x: Any, raw: bool = False) -> Any:
+def network(name: str, x: Any, raw: bool = False, folded: bool = False) -> Any:
     """Return the network ``name`` over the tensor ``x``, with random weights and without its head.
 
     Parameters
@@ -82,6 +83,8 @@ def network(name: str, x: Any, raw: bool = False) -> Any:
         Pixels, (n, height, width, channels).
     raw : bool
         ``x`` is as :func:`prepare` returns it: networks that hold a preparation of their own keep it.
+    folded : bool
+        Of EfficientNet-Lite, without batch normalizations.
 
     Raises
     ------
@@ -91,7 +94,7 @@ def network(name: str, x: Any, raw: bool = False) -> Any:
     check_name(name)
     try:
         if name in efficientnet_lite.SCALES:
-            return efficientnet_lite.build(name, x)
+            return efficientnet_lite.build(name, x, folded=folded)
         builder = getattr(keras.applications, name)
         options = {"include_preprocessing": raw} if _prepares_itself(name) else {}
         return builder(include_top=False, weights=None, input_tensor=x, **options)

@@ -20,10 +20,21 @@ from darkroom.train import efficientnet_lite, packaged, torch_files
 
 
 class Pretrained(NamedTuple):
-    """Weights that were read: the SHA-256 of their file, and a function that gives them to a network."""
+    """Weights that were read.
+
+    Attributes
+    ----------
+    sha256 : str
+        Of their file.
+    assign : callable
+        Gives them to a network.
+    folded : bool
+        They are for an EfficientNet-Lite without batch normalizations.
+    """
 
     sha256: str
     assign: Callable[[Any], None]
+    folded: bool = False
 
 
 def load(model: ModelParams, size: tuple[int, int], build: Callable[[Any], Any]) -> Pretrained:
@@ -49,7 +60,7 @@ def load(model: ModelParams, size: tuple[int, int], build: Callable[[Any], Any])
         _check_sha256(model, packaged.WEIGHTS[model.application].sha256)
         tensors = torch_files.read(content)
         assign: Callable[[Any], None] = partial(efficientnet_lite.assign, tensors=tensors)
-        return Pretrained(hashlib.sha256(content).hexdigest(), _fitting(assign, model))
+        return Pretrained(hashlib.sha256(content).hexdigest(), _fitting(assign, model), folded=True)
     if source == "imagenet":
         network, path = _downloaded(model.application, size)
         sha256 = _check_sha256(model, _sha256(path))
@@ -57,12 +68,14 @@ def load(model: ModelParams, size: tuple[int, int], build: Callable[[Any], Any])
     sha256 = _check_sha256(model, _sha256(Path(source)))
     with _said(model):
         if source.endswith(".safetensors"):
-            assign = partial(efficientnet_lite.assign, tensors=_safetensors(model))
+            assign, folded = partial(efficientnet_lite.assign, tensors=_safetensors(model)), True
         elif source.endswith(".keras"):
-            assign = partial(_transfer, keras.models.load_model(source, compile=False))
+            trained = keras.models.load_model(source, compile=False)
+            folded = "stem_bn" not in {layer.name for layer in trained.layers}
+            assign = partial(_transfer, trained)
         else:
-            assign = partial(_transfer, _with_weights(build(layers.Input((*size, 3))), source))
-    return Pretrained(sha256, _fitting(assign, model))
+            assign, folded = partial(_transfer, _with_weights(build(layers.Input((*size, 3))), source)), False
+    return Pretrained(sha256, _fitting(assign, model), folded)
 
 
 def _sha256(path: Path) -> str:
