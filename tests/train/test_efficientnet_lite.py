@@ -162,17 +162,10 @@ def test_a_file_as_timm_publishes_it_gives_the_same_network(sections, tmp_path):
 
 def test_a_model_of_our_own_gives_the_network_it_was_made_of(sections, tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
-    for name, options in (("packaged", {}), ("random", {"weights": None})):
-        network = build(sections, **options)
-        network.save(tmp_path / f"{name}.keras")
-        again = build(sections, weights=str(tmp_path / f"{name}.keras"))
-        assert [layer.name for layer in again.layers] == [
-            layer.name for layer in network.layers
-        ] or name == "random"
-        if (
-            name == "packaged"
-        ):  # random weights were fitted to pixels from 0 to 1, trained ones to their own range
-            np.testing.assert_array_equal(features(again, pixels), features(network, pixels))
+    network = build(sections)
+    network.save(tmp_path / "own.keras")
+    again = build(sections, weights=str(tmp_path / "own.keras"))
+    np.testing.assert_array_equal(features(again, pixels), features(network, pixels))
 
 
 def test_grey_pictures_are_seen_as_three_equal_channels(sections):

@@ -36,9 +36,16 @@ def training(results: Results, charts: Mapping[str, Html]) -> Html:
     """Return the curves of accuracy and loss."""
     history, trained = results.history, results.scores["train"]
     last = history.iloc[-1]
+    params = results.model["params"]["train"]
     words = f"{len(history)} epochs on {results.model['backend']}"
-    if "best_epoch" in trained:
-        kept = "its" if results.model["params"]["train"].get("restore_best") else "the last epoch's"
+    if "C" in trained:
+        words = (
+            f"The head was solved by L-BFGS on {results.model['backend']}, behind a frozen network, with C "
+            f"{trained['C']:g} chosen on validation"
+            + (f"; {len(history) - 1} epochs of fine-tuning followed" if len(history) > 1 else "")
+        )
+    if "best_epoch" in trained and len(history) > 1:
+        kept = "its" if params.get("restore_best") else "the last epoch's"
         words += f"; the lowest validation loss came in epoch {trained['best_epoch']}, and {kept} weights were kept"
     said = {
         quantity: f"{quantity.capitalize()} by epoch: {last[quantity]:.3f} on train"
