@@ -15,11 +15,14 @@ an otherwise idle machine: it compares times.
 """
 
 import argparse
+import hashlib
+import itertools
 import json
 import math
 import os
 import platform
 import re
+import shutil
 import statistics
 import tempfile
 import textwrap
@@ -33,6 +36,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pandas as pd
 import pipeline
+from scipy import stats
 
 from darkroom import files, recipes
 from darkroom.images import Images
@@ -56,6 +60,8 @@ class Case:
     settings: tuple[str, ...] = ()
 
 
+FLOWERS_SPLIT = ("split.train=0.8", "split.validation=0.1", "split.test=0.1")
+GRAY80_SPLIT = ("labels.kind=filename", "split.train=0.49", "split.validation=0.21", "split.test=0.3")
 CASES = {
     "cats-dogs-rgb64": Case(
         # the photos lie in one folder here, not in training_set and test_set: labels from names, a test part split off
@@ -72,12 +78,29 @@ CASES = {
     "fast": Case("flower_photos", "fast"),
     "malaria": Case("cell_images", "malaria"),
     "fast-small": Case("cell_images", "fast-small"),  # its images and split are those of malaria
+    "transfer": Case("flower_photos", "transfer", settings=FLOWERS_SPLIT),
+    "transfer-on-dogs-vs-cats": Case("dogs-vs-cats", "transfer", settings=GRAY80_SPLIT),
+    "transfer-grayscale": Case("dogs-vs-cats", "transfer-grayscale", settings=GRAY80_SPLIT),
+    "transfer-tuned": Case("cell_images", "transfer-tuned"),  # its split is that of malaria
+    "transfer-tuned-on-flowers": Case(
+        "flower_photos", "transfer-tuned", settings=("split.group_by=null", *FLOWERS_SPLIT)
+    ),
 }
 RIVALS = {
     "fast-on-dogs-vs-cats-gray80": "dogs-vs-cats-gray80",
     "fast": "flowers-augmented",
     "fast-small": "malaria",
 }
+PAIRS = {
+    "transfer": "fast",
+    "transfer-on-dogs-vs-cats": "fast-on-dogs-vs-cats-gray80",
+    "transfer-grayscale": "fast-on-dogs-vs-cats-gray80",
+    "transfer-tuned": "fast-small",
+}
+"""Cases compared run by run, on the same test images."""
+
+TIMED = 3
+"""Runs of a case with a frozen network that start from nothing; later ones find what the last of these left."""
 
 
 class Checkpoints:
@@ -122,16 +145,29 @@ def run(case: Case, images: Path, number: int, clone: Path) -> dict[str, Any]:
         metrics = json.loads((clone / "metrics" / "evaluate.json").read_text(encoding="utf-8"))
         seconds, accuracies = curve(clone, kept, began["train"])
     split = json.loads((clone / "metrics" / "split.json").read_text(encoding="utf-8"))
+    parts = pd.read_csv(clone / "data" / "split" / "split.csv", dtype=str, keep_default_na=False)
+    test = "\n".join(sorted(parts["id"][parts["split"] == "test"]))
     return {
+        "test_images": hashlib.sha256(test.encode()).hexdigest()[:16],
         "images": {part: split[part] for part in ("train", "validation", "test")},
         "accuracy": metrics["accuracy"],
         "low": metrics["accuracy_low"],
         "high": metrics["accuracy_high"],
-        "train_seconds": round(began["evaluate"] - began["train"], 1),
-        "all_seconds": round(began["end"] - began["fetch"], 1),
+        **times(began),
         "epoch_seconds": seconds,
         "epoch_test_accuracy": accuracies,
         "machine": machine(),
+    }
+
+
+def times(began: dict[str, float]) -> dict[str, float]:
+    """Return the seconds of training, of all up to the figures, and of all stages; nothing unless all were run."""
+    if "decode" not in began:
+        return {}
+    return {
+        "train_seconds": round(began["evaluate"] - began["train"], 1),
+        "metrics_seconds": round(began["plot"] - began["fetch"], 1),
+        "all_seconds": round(began["end"] - began["fetch"], 1),
     }
 
 
@@ -179,7 +215,7 @@ def curve(clone: Path, kept: Path, began: float) -> tuple[list[float], list[floa
         assert state is not None
         model.set_weights(state.best)
         output = np.concatenate(
-            [np.asarray(model.predict_on_batch(pixels[at : at + 256])) for at in range(0, len(rows), 256)]
+            [np.asarray(model.predict_on_batch(pixels[at : at + 64])) for at in range(0, len(rows), 64)]
         )
         chosen = output.argmax(axis=1) if output.shape[1] > 1 else (output[:, 0] > 0.5).astype(int)
         seconds.append(round(path.stat().st_mtime - began, 1))
@@ -188,10 +224,12 @@ def curve(clone: Path, kept: Path, began: float) -> tuple[list[float], list[floa
 
 
 def summary(runs: dict[str, dict[str, Any]]) -> dict[str, float]:
-    """Return means over runs."""
+    """Return means over runs; of seconds, over those that were timed."""
+    timed = [run for run in runs.values() if "train_seconds" in run]
     return {
         "accuracy": statistics.mean(run["accuracy"] for run in runs.values()),
-        "seconds": statistics.mean(run["train_seconds"] for run in runs.values()),
+        "seconds": statistics.mean(run["train_seconds"] for run in timed),
+        "all_seconds": statistics.mean(run["all_seconds"] for run in timed),
         "epochs": statistics.mean(len(run["epoch_seconds"]) for run in runs.values()),
     }
 
@@ -225,7 +263,7 @@ def epoch_ends(run: dict[str, Any], started: bool) -> list[float]:
     Start-up, which does not grow with the images, is what the first epoch took more than the others.
     """
     first, *others = run["epoch_seconds"]
-    before = first - (others[-1] - first) / len(others) if started else 0.0
+    before = first - (others[-1] - first) / len(others) if started and others else 0.0
     return [end - before for end in run["epoch_seconds"]]
 
 
@@ -268,10 +306,36 @@ def rivals_table(record: dict[str, Any]) -> list[str]:
     return lines
 
 
+def pairs_table(record: dict[str, Any]) -> list[str]:
+    """Return a row a pair of cases: how much the one gains on the other, run by run on the same test images."""
+    lines = [
+        "| data | other | ours | runs | gain, points (95 %) | better in | seconds of ours | of the other |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, other in PAIRS.items():
+        ours, theirs = record.get(name, {}), record.get(other, {})
+        both = [
+            number
+            for number in ours
+            if number in theirs and ours[number]["test_images"] == theirs[number].get("test_images")
+        ]
+        if len(both) < 2:
+            continue
+        gains = [100 * (ours[number]["accuracy"] - theirs[number]["accuracy"]) for number in both]
+        half = stats.t.ppf(0.975, len(gains) - 1) * statistics.stdev(gains) / math.sqrt(len(gains))
+        lines.append(
+            f"| {CASES[name].data} | {CASES[other].trained_by or other} | {CASES[name].recipe} | {len(both)} "
+            f"| {statistics.mean(gains):+.1f} ± {half:.1f} | {sum(gain > 0 for gain in gains)} of {len(both)} "
+            f"| {summary(ours)['all_seconds']:,.0f} | {summary(theirs)['all_seconds']:,.0f} |"
+        )
+    return lines
+
+
 def write_page(record: dict[str, Any], path: Path) -> None:
     """Put the two tables between the markers of docs/results.md; what stands around them is prose."""
     text = path.read_text(encoding="utf-8")
-    for name, table in (("recipes", recipes_table(record)), ("rivals", rivals_table(record))):
+    tables = {"recipes": recipes_table, "rivals": rivals_table, "pairs": pairs_table}
+    for name, table in ((name, make(record)) for name, make in tables.items()):
         start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         before, rest = text.split(start)
         text = before + start + "\n".join(table) + "\n" + end + rest.split(end)[1]
@@ -302,13 +366,12 @@ def measured(name: str, runs: dict[str, dict[str, Any]]) -> dict[str, str]:
     means, (first, *others) = summary(runs), runs.values()
     images = first["images"]
     interval = "" if others else f" ({first['low']:.3f} to {first['high']:.3f})"
-    whole = statistics.mean(run["all_seconds"] for run in runs.values())
     return {
         "Measured": f"test accuracy {with_spread(runs)}{interval}, "
         + (f"{len(runs)} runs of other seeds and splits" if others else "one run")
         + f", {images['train']:,} images for training and {images['test']:,} for the test: "
         f"`python benchmarks/results.py --only {name} --seeds {len(runs)}`, {first['machine']}",
-        "Time": f"{means['seconds']:,.0f} s of training there, {whole:,.0f} s for all six stages",
+        "Time": f"{means['seconds']:,.0f} s of training there, {means['all_seconds']:,.0f} s for all six stages",
     }
 
 
@@ -326,22 +389,25 @@ def main() -> None:
     options = parser.parse_args()
     record = files.read_json(options.record) if options.record.is_file() else {}
     if not options.write:
-        # Rivals side by side, run by run: a machine is not equally fast all day.
-        for number in range(options.seeds):
-            for name in options.only:
+        with tempfile.TemporaryDirectory() as folder:
+            # Rivals side by side, run by run: a machine is not equally fast all day.
+            for number, name in itertools.product(range(options.seeds), options.only):
                 if str(number) not in record.get(name, {}):
-                    measure(name, options.images.resolve(), number, record, options.record)
+                    measure(name, options.images.resolve(), number, record, options.record, Path(folder))
     write_page(record, options.page)
     for name in sorted(record):
         if CASES[name].trained_by is None:
             write_header(name, record[name], pipeline.ROOT / "recipes")
 
 
-def measure(name: str, images: Path, number: int, record: dict[str, Any], path: Path) -> None:
-    """Make one run, and add it to the record."""
-    with tempfile.TemporaryDirectory() as folder:
-        result = run(CASES[name], images, number, pipeline.clone(Path(folder) / "project"))
-    print(f"{name}, run {number}: {result['accuracy']:.4f} in {result['train_seconds']:.0f} s", flush=True)
+def measure(name: str, images: Path, number: int, record: dict[str, Any], path: Path, clones: Path) -> None:
+    """Make one run, and add it to the record: in a clone of its own, or of a frozen network in the one left before."""
+    again = number >= TIMED and "transfer" in CASES[name].recipe
+    clone = clones / name
+    if clone.exists() and not again:
+        shutil.rmtree(clone)
+    result = run(CASES[name], images, number, clone if clone.exists() else pipeline.clone(clone))
+    print(f"{name}, run {number}: {result['accuracy']:.4f}", flush=True)
     record.setdefault(name, {})[str(number)] = result
     files.write_json(path, record)
 

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -98,16 +99,16 @@ def forget_everything(folder: Path) -> None:
     (folder / "dvc.lock").unlink(missing_ok=True)
 
 
-def torment(folder: Path, kills: int, seed: int) -> list[str]:
-    """Kill runs in ``folder`` ``kills`` times; return what differed from the undisturbed run."""
+def torment(folder: Path, kills: int, seed: int, stages: Sequence[str] = STAGES) -> list[str]:
+    """Kill runs in ``folder`` ``kills`` times, in ``stages`` in turn; return what differed from the undisturbed run."""
     draw = random.Random(seed)
     forget_everything(folder)
     seconds = stage_seconds(Run(folder))
     expected = (folder / "dvc.lock").read_bytes()
     wrong: list[str] = []
     for number in range(kills):
-        stage = STAGES[number % len(STAGES)]
-        if stage == STAGES[0]:
+        stage = stages[number % len(stages)]
+        if stage == stages[0]:
             forget_everything(folder)
         moment = draw.uniform(0, seconds[stage])
         everything = number % 2 == 0
@@ -120,7 +121,7 @@ def torment(folder: Path, kills: int, seed: int) -> list[str]:
             f"kill {number + 1}: {stage} after {moment:.2f} s, {'group' if everything else 'stage'}",
             flush=True,
         )
-        if stage == STAGES[-1] or number == kills - 1:
+        if stage == stages[-1] or number == kills - 1:
             last = Run(folder)
             if last.wait():
                 wrong.append(f"kill {number + 1}: the run after it failed\n{last.output}")

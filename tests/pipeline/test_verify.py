@@ -85,6 +85,24 @@ def test_photos_with_everything_switched_on_come_out_alike_twice(repository, rea
     assert "the same, byte for byte" in said.stdout
 
 
+def test_a_pretrained_network_tuned_on_photos_comes_out_alike_twice(repository, real_images):
+    for flower in ("daisy", "roses"):
+        target = repository.path(f"data/inbox/flowers/{flower}")
+        target.mkdir(parents=True)
+        for photo in sorted((real_images / "flower_photos" / flower).glob("*.jpg"))[:60]:
+            shutil.copy(photo, target)
+    settings = [
+        "image.resolution=64",
+        "split.group_by=null",
+        "train.fine_tune_epochs=2",
+        "train.batch_size=16",
+    ]
+    said = repository.run(
+        *("darkroom", "verify", "--recipe", "transfer-tuned", "--inbox", "flowers"), *options(settings)
+    )
+    assert "the same, byte for byte" in said.stdout
+
+
 def test_a_setting_that_names_no_param_is_one_message(repository):
     said = repository.run("darkroom", "verify", "-S", "train.epoch=3", check=False)
     assert said.returncode == 1

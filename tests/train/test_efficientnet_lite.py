@@ -204,7 +204,7 @@ def test_a_file_of_other_weights_is_refused(sections, tmp_path):
     path = tmp_path / "other.safetensors"
     safetensors.numpy.save_file({"conv_stem.weight": np.zeros((32, 3, 5, 5), np.float32)}, path)
     with pytest.raises(
-        UserError, match="does not fit EfficientNetLite0: no tensor bn1.weight, which layer stem_conv"
+        UserError, match=r"does not fit EfficientNetLite0: no tensor bn1.weight, which layer stem_conv"
     ):
         build(sections, weights=str(path))
     path.write_bytes(b"no tensors")
