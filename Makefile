@@ -72,10 +72,11 @@ extra-%: $(READY)  ## install an optional extra: extra-torch, extra-jax, extra-d
 		--no-build-isolation --editable '.[$*]'
 
 bench: $(READY)  ## run the benchmarks behind the performance claims (on an otherwise idle machine)
-	for file in $(filter-out benchmarks/results.py,$(wildcard benchmarks/*.py)); do python $$file || exit 1; done
+	for file in $(filter-out benchmarks/results.py benchmarks/learning_curve.py,$(wildcard benchmarks/*.py)); do python $$file || exit 1; done
 
-results: $(READY)  ## run every recipe on real photos, thrice, and write docs/results.md (hours, on an idle machine)
+results: $(READY)  ## run every recipe on real photos, thrice, and write docs/results.md and docs/learning-curve.md (hours, on an idle machine)
 	python benchmarks/results.py
+	python benchmarks/learning_curve.py
 
 clean:  ## remove the environment and everything the pipeline made; DVC's cache stays
 	rm -rf $(VENV) data/raw data/images data/split data/predictions models plots/figures plots/report.html dvc_plots \

@@ -42,6 +42,7 @@ from darkroom import files, recipes
 from darkroom.images import Images
 from darkroom.train.checkpoint import Checkpoint
 
+REAL = Path(os.environ.get("DARKROOM_REAL_IMAGES", pipeline.ROOT.parent / "shared" / "data"))
 RECORD, PAGE = pipeline.ROOT / "docs" / "results.json", pipeline.ROOT / "docs" / "results.md"
 
 
@@ -379,8 +380,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    real = Path(os.environ.get("DARKROOM_REAL_IMAGES", pipeline.ROOT.parent / "shared" / "data"))
-    parser.add_argument("--images", type=Path, default=real)
+    parser.add_argument("--images", type=Path, default=REAL)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--record", type=Path, default=RECORD)

@@ -58,6 +58,7 @@ ELSEWHERE = {
     "make extra-torch": "tests/test_installing.py: in what is pinned; what they install are hundreds of megabytes",
     "make extra-jax": "the same",
     "make extra-heif": "the same",
+    "make extra-lite": "the same",
     "make extra-serve": "the same",
     "make verify": "tests/pipeline/test_verify.py",
     "darkroom verify --recipe ox": "tests/pipeline/test_verify.py",
@@ -75,6 +76,10 @@ BEFORE = {
     "dvc queue start": ["dvc exp run --queue --name NAME", "dvc exp run --queue --name OTHER -S seed=1"],
     "darkroom recipe use flowers": [KEEP],
     "darkroom recipe use flowers --inbox my_flowers": [FORGET],
+    "darkroom recipe use transfer --inbox my_photos": [FORGET],
+    "darkroom recipe use transfer": [FORGET],
+    "darkroom recipe use transfer --inbox my_flowers": [FORGET],
+    "darkroom recipe use transfer-tuned --inbox my_cells": [FORGET],
     "darkroom recipe use fast --inbox my_flowers": [FORGET],
     "darkroom recipe use fast-small --inbox my_cells": [FORGET],
     "darkroom predict models photos/": [FORGET],
@@ -135,7 +140,7 @@ def pictures(folder: Path, classes: int = 3, each: int = 16, side: int = 120) ->
 def furnish(repository: Repository) -> None:
     """Put the reader's own files where the pages name them."""
     inbox = repository.path("data/inbox")
-    for name in ("flower_photos", "my_flowers", "my_cells", "pets", "NAME"):
+    for name in ("flower_photos", "my_photos", "my_flowers", "my_cells", "pets", "NAME"):
         pictures(inbox / name)
     photos = repository.path("photos")
     pictures(photos, each=2)

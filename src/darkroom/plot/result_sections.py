@@ -45,7 +45,9 @@ def training(results: Results, charts: Mapping[str, Html]) -> Html:
             + (f"; {len(history) - 1} epochs of fine-tuning followed" if len(history) > 1 else "")
         )
     if "best_epoch" in trained and len(history) > 1:
-        kept = "its" if params.get("restore_best") else "the last epoch's"
+        kept = (
+            "its" if params.get("restore_best") else f"epoch {trained.get('kept_epoch', trained['epochs'])}'s"
+        )
         words += f"; the lowest validation loss came in epoch {trained['best_epoch']}, and {kept} weights were kept"
     said = {
         quantity: f"{quantity.capitalize()} by epoch: {last[quantity]:.3f} on train"

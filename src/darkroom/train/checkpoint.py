@@ -33,10 +33,13 @@ class State:
         One row an epoch, as in ``plots/history.csv``.
     best_loss, best_epoch : float or None, int
         The least loss watched, and after how many epochs it came.
+    kept_epoch : int
+        After how many epochs the weights to end with came, where fine-tuning has decided it; else 0.
     waited, plateau_waited : int
         Epochs since the last better loss: for early stopping, and for the next cut of the learning rate.
-    weights, optimizer, best : list of array
-        Of the model; of its optimizer; and the weights to end with, those of the best epoch or the last.
+    weights, optimizer, best, before : list of array
+        Of the model; of its optimizer; the weights to end with, those of the best epoch or the last; and these as they
+        were before fine-tuning.
     """
 
     epoch: int = 0
@@ -45,14 +48,16 @@ class State:
     history: list[dict[str, float]] = field(default_factory=list)
     best_loss: float | None = None
     best_epoch: int = 0
+    kept_epoch: int = 0
     waited: int = 0
     plateau_waited: int = 0
     weights: Arrays = field(default_factory=list)
     optimizer: Arrays = field(default_factory=list)
     best: Arrays = field(default_factory=list)
+    before: Arrays = field(default_factory=list)
 
 
-_ARRAYS = ("weights", "optimizer", "best")
+_ARRAYS = ("weights", "optimizer", "best", "before")
 
 
 class Checkpoint:

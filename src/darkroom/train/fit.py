@@ -96,7 +96,7 @@ def fit(
     for number in range(state.phase, len(plan)):
         if number != state.phase:
             state.phase, state.phase_epoch, state.waited, state.plateau_waited = number, 0, 0, 0
-            state.optimizer = []
+            state.optimizer, state.before = [], state.best
         phase = plan[number]
         total = state.epoch - state.phase_epoch + sum(later.epochs for later in plan[number:])
         if state.phase_epoch >= phase.epochs or patience_over(state, train):
@@ -126,6 +126,27 @@ def fit(
                         progress(total, seen, steps),
                     ],
                 )
+
+    if state.before and len(validation.rows) and not train.restore_best:
+        _keep_the_better(state)
+
+
+def _keep_the_better(state: State) -> None:
+    """End with the weights from before fine-tuning where these are right on more validation images.
+
+    By accuracy, and by loss between equals: the strength of a solved head was chosen by the loss on these same images,
+    so that its loss flatters it. Only the last epoch counts: the luckiest of several would flatter fine-tuning.
+    """
+    earlier = state.epoch - state.phase_epoch
+    before, after = (state.history[epoch - 1] for epoch in (earlier, state.epoch))
+    better = (after["val_accuracy"], -after["val_loss"]) > (before["val_accuracy"], -before["val_loss"])
+    state.kept_epoch = state.epoch if better else earlier
+    if not better:
+        state.best = state.before
+    print(
+        f"train: fine-tuning {'kept' if better else 'not kept'}: on validation accuracy {after['val_accuracy']:.4f}, "
+        f"loss {after['val_loss']:.4f}; before it {before['val_accuracy']:.4f}, {before['val_loss']:.4f}"
+    )
 
 
 _SPAN = 256  # images in a step of validation: what it computes does not depend on it, but the last bits do

@@ -208,12 +208,13 @@ def metrics(
     versions: dict[str, str],
     weights_sha256: str | None,
 ) -> dict[str, Any]:
-    """Return flat figures of the weights that were kept: those of the best epoch or of the last."""
-    kept = state.history[(state.best_epoch if train.restore_best else state.epoch) - 1]
+    """Return flat figures of the weights kept: those of the best epoch, of the last, or from before fine-tuning."""
+    kept = state.history[(state.kept_epoch or (state.best_epoch if train.restore_best else state.epoch)) - 1]
     figures = {name: float(f"{kept[name]:.6g}") for name in HISTORY[1:-1] if name in kept}
     return {
         "epochs": state.epoch,
         "best_epoch": state.best_epoch,
+        **({"kept_epoch": state.kept_epoch} if state.kept_epoch else {}),
         **figures,
         **{name: state.history[0][name] for name in ("C",) if name in state.history[0]},
         "parameters": parameters,
