@@ -61,6 +61,7 @@ class Case:
     settings: tuple[str, ...] = ()
 
 
+BY_PATIENT = r"split.group_by='(C\d+)[^/]*$'"
 FLOWERS_SPLIT = ("split.train=0.8", "split.validation=0.1", "split.test=0.1")
 GRAY80_SPLIT = ("labels.kind=filename", "split.train=0.49", "split.validation=0.21", "split.test=0.3")
 CASES = {
@@ -77,15 +78,17 @@ CASES = {
     "fast-on-dogs-vs-cats-gray80": Case("dogs-vs-cats", "dogs-vs-cats-gray80", "fast"),
     "flowers-augmented": Case("flower_photos", "flowers-augmented"),
     "fast": Case("flower_photos", "fast"),
-    "malaria": Case("cell_images", "malaria"),
-    "fast-small": Case("cell_images", "fast-small"),  # its images and split are those of malaria
+    "malaria": Case("cell_images", "malaria", settings=(BY_PATIENT,)),
+    "fast-small": Case(
+        "cell_images", "fast-small", settings=(BY_PATIENT,)
+    ),  # images and split are those of malaria
     "transfer": Case("flower_photos", "transfer", settings=FLOWERS_SPLIT),
     "transfer-on-dogs-vs-cats": Case("dogs-vs-cats", "transfer", settings=GRAY80_SPLIT),
     "transfer-grayscale": Case("dogs-vs-cats", "transfer-grayscale", settings=GRAY80_SPLIT),
-    "transfer-tuned": Case("cell_images", "transfer-tuned"),  # its split is that of malaria
-    "transfer-tuned-on-flowers": Case(
-        "flower_photos", "transfer-tuned", settings=("split.group_by=null", *FLOWERS_SPLIT)
-    ),
+    "transfer-tuned": Case(
+        "cell_images", "transfer-tuned", settings=(BY_PATIENT,)
+    ),  # its split is that of malaria
+    "transfer-tuned-on-flowers": Case("flower_photos", "transfer-tuned", settings=FLOWERS_SPLIT),
 }
 RIVALS = {
     "fast-on-dogs-vs-cats-gray80": "dogs-vs-cats-gray80",

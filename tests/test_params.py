@@ -65,7 +65,7 @@ def test_numbers_are_read_as_dvc_reads_them():
         (
             "optimizer: adam ",
             "optimizer: no ",
-            "train.optimizer: got 'no'; expected 'adam', 'adamw', 'sgd' or",
+            "train.optimizer: got 'no'; expected 'adam', 'adamw', 'sgd', 'rmsprop' or 'lbfgs'",
         ),
         ("[[32], [64]] ", "[[32], [a]] ", "model.blocks.1.0: got 'a'; expected a whole number"),
         (
@@ -85,7 +85,7 @@ def test_numbers_are_read_as_dvc_reads_them():
             "image.size: unknown parameter; it is now called image.resolution",
         ),
         ("padding: same ", "padding: zzz ", "model.padding: got 'zzz'; expected 'same' or 'valid' or a list"),
-        ("sha256: [] ", "sha256: zzz ", "source.sha256: got 'zzz'; expected 64 hexadecimal digits or a list"),
+        ("sha256: []", "sha256: zzz", "source.sha256: got 'zzz'; expected 64 hexadecimal digits or a list"),
         ("stem_stride: auto ", "stem_stride: 9 ", "model.stem_stride: got 9; expected 'auto' or at most 4"),
         ("test: 0.2 ", "test: 0.3 ", "split: expected split.train + split.validation + split.test = 1"),
         ("seed: 0\n", "seed: -1\n", "seed: got -1; expected at least 0"),
@@ -167,3 +167,21 @@ def test_renamed_parameters_lead_to_parameters_that_exist():
     for old, new in RENAMED.items():
         assert tuple(new.split(".")) in LEAVES
         assert tuple(old.split(".")) not in LEAVES
+
+
+def test_a_list_can_be_set_and_emptied_as_dvc_exp_run_does(tmp_path):
+    # DVC's YAML writer loses a line end where a list with a comment beside it becomes empty: it broke params.yaml.
+    from dvc.utils.serialize import load_yaml, modify_yaml
+
+    path = tmp_path / "params.yaml"
+    path.write_text(GOOD)
+    content = load_yaml(path)
+    keys = [(section, key) for section, keys in content.items() if isinstance(keys, dict) for key in keys]
+    lists = [(section, key) for section, key in keys if isinstance(content[section][key], list)]
+    assert {"steps", "exclude", "skip", "urls", "sha256", "dense"} <= {key for _, key in lists}
+    for section, key in lists:
+        for value in (["one"], [] if key not in ("zoom", "blocks") else ["two"], content[section][key]):
+            with modify_yaml(path) as changed:
+                changed[section][key] = value
+            assert load_yaml(path)[section][key] == value
+    read_params(path)

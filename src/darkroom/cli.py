@@ -99,7 +99,12 @@ def recipe_use(
 
     recipe = recipes.read(RECIPES, name)
     recipes.use(recipe, PARAMS, inbox=inbox, training_only=training_only, force=force)
-    typer.echo(f"params.yaml is now {name}; `dvc repro` runs it")
+    what = (
+        f"the sections that train are now those of {name}" if training_only else f"params.yaml is now {name}"
+    )
+    if inbox is not None and ("split", "group_by") in recipe.values:
+        what += "; set split.group_by if several of your images show one patient, plant or scene"
+    typer.echo(f"{what}; `dvc repro` runs it")
 
 
 @command(app, "compare")

@@ -63,9 +63,14 @@ class Recipe:
         return parse_params(self.text, Path(f"recipes/{self.name}.yaml"))
 
     def with_local_source(self, inbox: str) -> "Recipe":
-        """Return the recipe with its images taken from ``data/inbox/INBOX``; nothing of its own source is left."""
+        """Return the recipe with its images taken from ``data/inbox/INBOX``; nothing of its own source is left.
+
+        ``split.group_by`` goes too: it reads the names of the source's own files, and in those of other images would
+        find groups that are none.
+        """
         quoted = inbox if re.fullmatch(r"[\w./-]+", inbox) else "'" + inbox.replace("'", "''") + "'"
-        kept = {place: value for place, value in self.values.items() if place[0] != "source"}
+        own = ("split", "group_by")
+        kept = {place: value for place, value in self.values.items() if place[0] != "source" and place != own}
         return replace(self, values={**kept, ("source", "kind"): "local", ("source", "path"): quoted})
 
 

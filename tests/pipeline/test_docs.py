@@ -73,6 +73,7 @@ MEASURED = re.compile(r"make (?:bench|results)|python (benchmarks/\w+\.py).*")
 FORGET = "git checkout --quiet params.yaml"
 KEEP = "git commit --quiet --all --message Applied"
 BEFORE = {
+    "dvc params diff": [FORGET],  # the examples are of the network of follow_readme
     "dvc queue start": ["dvc exp run --queue --name NAME", "dvc exp run --queue --name OTHER -S seed=1"],
     "darkroom recipe use flowers": [KEEP],
     "darkroom recipe use flowers --inbox my_flowers": [FORGET],
@@ -140,7 +141,7 @@ def pictures(folder: Path, classes: int = 3, each: int = 16, side: int = 120) ->
 def furnish(repository: Repository) -> None:
     """Put the reader's own files where the pages name them."""
     inbox = repository.path("data/inbox")
-    for name in ("flower_photos", "my_photos", "my_flowers", "my_cells", "pets", "NAME"):
+    for name in ("my_photos", "my_flowers", "my_cells", "pets", "NAME"):
         pictures(inbox / name)
     photos = repository.path("photos")
     pictures(photos, each=2)
@@ -151,7 +152,7 @@ def furnish(repository: Repository) -> None:
         with zipfile.ZipFile(repository.path(name), "w") as archive:
             for number, path in enumerate(sorted(photos.rglob("*.jpg")), 1):
                 archive.write(path, f"test/{number}.jpg")
-    repository.run("tar", "-C", "data/inbox", "-czf", "data/inbox/flower_photos.tgz", "flower_photos")
+    repository.run("tar", "-C", "data/inbox", "-czf", "data/inbox/my_photos.tgz", "my_photos")
     repository.path("data/weights/NAME").write_bytes(b"weights of one's own")
 
 
@@ -163,13 +164,13 @@ def follow_readme(repository: Repository) -> None:
     shown = {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
     assert shown == {
         "source.kind": "local",
-        "source.path": "flower_photos",
+        "source.path": "my_photos",
         "image.resolution": 96,
         "image.color": "rgb",
     }
     short = {"image.resolution": 32, "model.blocks": [[8]], "model.dense": [8], "train.epochs": 1}
     repository.change({**shown, **short, "train.batch_size": 8, "evaluate.attention": 0, "plot.samples": 4})
-    repository.dvc("add", "data/inbox/flower_photos", "data/inbox/my_flowers", "data/inbox/my_cells")
+    repository.dvc("add", "data/inbox/my_photos", "data/inbox/my_flowers", "data/inbox/my_cells")
     repository.dvc("add", "data/inbox/pets")
     repository.git("add", "--all", "data", "params.yaml")
     repository.dvc("repro")

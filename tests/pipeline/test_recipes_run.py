@@ -4,8 +4,13 @@ import csv
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from darkroom import recipes
+
+ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.slow
 
@@ -69,6 +74,9 @@ RECIPES = {
     "malaria": (cell_images, CELLS),
     "fast": (flower_photos, FLOWERS),
     "fast-small": (cell_images, CELLS),
+    "transfer": (flower_photos, FLOWERS),
+    "transfer-grayscale": (dogs_vs_cats, ["cat", "dog"]),
+    "transfer-tuned": (cell_images, CELLS),
 }
 
 
@@ -77,7 +85,9 @@ def test_recipe_runs_on_real_images_in_their_published_layout(repository, real_i
     lay_out, classes = RECIPES[name]
     source = lay_out(real_images, repository.path("data/inbox"))
     repository.run("darkroom", "recipe", "use", name, "--inbox", source)
-    changes = {"train.epochs": 1}
+    changes: dict[str, Any] = {"train.epochs": 1}
+    if name == "transfer-tuned":
+        changes = {"train.fine_tune_epochs": 1}
     if name == "dogs-vs-cats-torch":
         changes["train.backend"] = (
             "tensorflow"  # the extra need not be installed; test_backends compares the two
@@ -98,6 +108,7 @@ def test_recipe_runs_on_real_images_in_their_published_layout(repository, real_i
 def test_cells_of_one_patient_stay_together(repository, real_images):
     cell_images(real_images, repository.path("data/inbox"))
     repository.run("darkroom", "recipe", "use", "malaria", "--inbox", "cell_images.zip")
+    repository.change({"split.group_by": recipes.read(ROOT / "recipes", "malaria").params().split.group_by})
     repository.dvc("repro", "split")
     parts: dict[str, set[str]] = {}
     with repository.path("data/split/split.csv").open() as file:

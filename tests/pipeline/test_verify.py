@@ -93,7 +93,6 @@ def test_a_pretrained_network_tuned_on_photos_comes_out_alike_twice(repository, 
             shutil.copy(photo, target)
     settings = [
         "image.resolution=64",
-        "split.group_by=null",
         "train.fine_tune_epochs=2",
         "train.batch_size=16",
     ]

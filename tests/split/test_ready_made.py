@@ -44,4 +44,9 @@ def test_fractions_of_what_came_are_left_out_and_the_others_scaled() -> None:
 
 def test_leaks_are_counted_in_validation_and_test() -> None:
     parts = np.array([0, 1, 2, 2, 1, 2])
-    assert ready_made.leaked(parts, np.array([0, 0, 0, 3, 4, 4])) == 2  # 4 and 5 leak into no training image
+    assert ready_made.leaked(parts, np.array([0, 0, 0, 3, 4, 4])) == 4  # the last two, one from the other
+
+
+def test_twins_of_what_came_are_not_drawn_into_what_is_missing() -> None:
+    came, groups = ["train"] * 4 + ["test"] * 2, np.array([0, 1, 2, 2, 0, 5])
+    assert ready_made.kept(came, groups, "keep").tolist() == [0, -1, -1, -1, 2, 2]

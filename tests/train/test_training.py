@@ -157,8 +157,8 @@ def test_fine_tuning_thaws_after_the_first_phase(sections, data, tmp_path):
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ("elsewhere/vgg.weights.h5", "expected null, imagenet or a file in "),
-        ("{}/../vgg.weights.h5", "expected null, imagenet or a file in "),
+        ("elsewhere/vgg.weights.h5", "expected null, packaged, imagenet or a file in "),
+        ("{}/../vgg.weights.h5", "expected null, packaged, imagenet or a file in "),
         ("{}/vgg.weights.h5", "no such file"),
     ],
 )

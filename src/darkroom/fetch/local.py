@@ -84,7 +84,14 @@ def _there(path: str, inbox: Path) -> str:
     names = [name for name in names if not name.startswith(".") and not name.endswith(".dvc")]
     near = difflib.get_close_matches(path, names, n=3)
     names = [*near, *(name for name in names if name not in near)]
-    return f"{inbox}/ holds {_some(names)}" if names else f"{inbox}/ is empty"
+    if names:
+        return f"{inbox}/ holds {_some(names)}"
+    # `dvc exp run --temp` and the queue work in a checkout that only has what git and DVC track.
+    return f"{inbox}/ is empty" + (
+        ", since this run has a checkout of its own: `dvc add` the images and commit, or --copy-paths them"
+        if ".dvc/tmp/exps" in Path.cwd().as_posix()
+        else ""
+    )
 
 
 def _origin(found: Path, inbox: Path) -> str:
@@ -92,8 +99,9 @@ def _origin(found: Path, inbox: Path) -> str:
     real = found.parent.resolve() / found.name if files.is_linked_by_dvc(found) else found.resolve()
     if real.is_relative_to(inbox.resolve()):
         return real.relative_to(inbox.resolve()).as_posix()
+    place = f"{found} is a link to {real}, which" if found.is_relative_to(inbox) else str(found)
     print(
-        f"source.path: {found} lies outside {inbox}/: DVC does not track it, so changes there start no rerun "
+        f"source.path: {place} lies outside {inbox}/: DVC does not track it, so changes there start no rerun "
         f"(`dvc repro --force fetch` does)",
         file=sys.stderr,
     )

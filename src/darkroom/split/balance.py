@@ -17,7 +17,7 @@ def measure(
     """Return the metrics of the split stage, flat.
 
     `train`, `validation`, `test`: images. `groups`, `grouped_images`, `largest_group`: of groups of two images
-    or more. `leaked_images`: in validation or test while another of their group is in train.
+    or more. `leaked_images`: in validation or test while another of their group is in another part.
     `near_duplicates_across_labels`: images in groups of look-alikes that bear more than one label.
     `balance_error`: see :func:`balance_error`. `fraction_error`: the largest absolute difference between what
     was asked for (``fractions`` of the images that were drawn) and what came, in parts of these images.

@@ -23,7 +23,8 @@ def kept(came: Sequence[str], groups: Rows, ready_made: str) -> Rows:
         ignore: nothing is kept. keep: what came as validation or test stays. repair: the same, but a group
         that lies in more than one part goes to the training images whole.
 
-    Where both validation and test came, all others are train; where one is missing, it is drawn from these.
+    Where both validation and test came, all others are train; where one is missing, it is drawn from these, but for
+    images with another of their group in the part that came: drawn into the missing one, they would leak there too.
     """
     if ready_made == "ignore":
         return np.full(len(came), -1, np.int64)
@@ -32,7 +33,7 @@ def kept(came: Sequence[str], groups: Rows, ready_made: str) -> Rows:
     if ready_made == "repair":
         parts[straddling(parts, groups)] = TRAIN
     if not {VALIDATION, TEST} <= set(parts.tolist()):
-        parts[parts == TRAIN] = -1
+        parts[(parts == TRAIN) & ~straddling(parts, groups)] = -1
     return parts
 
 
@@ -52,7 +53,5 @@ def rescaled(fractions: Sequence[float], parts: Rows) -> tuple[float, float, flo
 
 
 def leaked(parts: Rows, groups: Rows) -> int:
-    """Return how many validation and test images belong to a group with members in train."""
-    in_train = np.zeros(len(groups), bool)
-    in_train[groups[parts == TRAIN]] = True
-    return int((in_train[groups] & (parts != TRAIN)).sum())
+    """Return how many validation and test images belong to a group with members in another part."""
+    return int((straddling(parts, groups) & (parts != TRAIN)).sum())

@@ -54,12 +54,12 @@ def warnings(ids: Sequence[str], labels: Sequence[str], alike: Rows) -> list[str
 
 
 def leaks(images: int) -> list[str]:
-    """Return a warning where so many ``images`` of validation and test have one of their group in train."""
+    """Return a warning where so many ``images`` of validation and test have a relative in another part."""
     if not images:
         return []
     return [
-        f"data leakage: {images} validation and test images have a copy, or one of their group, in train, as the "
-        "source was split; split.ready_made: repair moves them to train, ignore splits anew"
+        f"data leakage: {images} validation and test images have a copy, or one of their group, in another part, as "
+        "the source was split; split.ready_made: repair moves them to train, ignore splits anew"
     ]
 
 
