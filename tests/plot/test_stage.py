@@ -88,7 +88,7 @@ def test_rejected_files_are_shown_by_reason_with_what_could_be_made_out(make_inp
 def test_leaks_are_told_at_the_top_and_shown_beside_their_twins(make_inputs):
     page = plotted(make_inputs, images=200, leaking=3).report.read_text()
     head, rest = page.split("<main>")
-    assert "3 images of test came with a twin in train" in head
+    assert "3 images of validation or test came with a twin in another part" in head
     leaks = rest.split("<h3>Leaks</h3>")[1].split("<h3>")[0]
     assert leaks.count("<img") == 6
     clean = plotted(make_inputs, images=200).report.read_text()

@@ -107,7 +107,10 @@ def _warning(results: Results) -> Html | None:
     leaked = results.scores["split"].get("leaked_images")
     if not leaked:
         return None
-    words = f"{wording.images(leaked)} of validation or test came with a twin in another part: see Data. On new images expect less."
+    words = (
+        f"{wording.images(leaked)} of validation or test came with a twin in another part: see Data. "
+        "On new images expect less."
+    )
     return element("p", words, class_="warning")
 
 
