@@ -1,19 +1,21 @@
-"""Predicting: `darkroom predict` against a bare loop that overlaps OpenCV and the same model, in one process.
+"""Predicting: `darkroom predict` against a bare loop that overlaps OpenCV and the same network, and serve against it.
 
     python benchmarks/predict.py                # 1,500 photos, three rounds, some minutes
     python benchmarks/predict.py --repeat 1 --recipes digits
 
 Photos of dogs and cats, about 500x375: those of DARKROOM_REAL_IMAGES, prepared and predicted as the recipes say, by
-networks with random weights. The bare loop is what the libraries alone can do: threads read, decode and resize ahead,
-by OpenCV (no check, no format but JPEG) or by Darkroom's own preparation, and predict_on_batch takes their batches as
-they come. Rivals take turns, and the medians are compared. The peak memory is that of the command in a process of its
-own, for the photos once and tenfold.
+networks of their own shape. The bare loop is what the libraries alone can do: threads read, decode and resize ahead,
+by OpenCV (no check, no format but JPEG) or by Darkroom's own preparation, and the network, as one graph of constants,
+takes their batches as they come. Rivals take turns, and the medians are compared. Of `darkroom serve` the time of one
+photo is measured, from the request to the answer over HTTP, beside that of the network alone. The peak memory is that
+of the command in a process of its own, for the photos once and tenfold.
 """
 
 import argparse
 import io
 import itertools
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -27,6 +29,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import cv2
 import numpy as np
+import requests
 
 from darkroom import backends, files, recipes
 from darkroom.decode.preparation import Preparation
@@ -48,7 +51,7 @@ def photos() -> list[str]:
 
 
 def write_model(recipe: str, folder: Path) -> None:
-    """Write the network of a recipe with random weights, and its description."""
+    """Write the network of a recipe, untrained but for what it brings, and its description."""
     from darkroom.train import artifact, networks
 
     params = recipes.read(ROOT / "recipes", recipe).params()
@@ -88,7 +91,7 @@ def bare(model: Model, paths: list[str], prepare: Callable[[bytes], np.ndarray])
     with ThreadPoolExecutor(THREADS) as threads:
         prepared = threads.map(lambda path: prepare(Path(path).read_bytes()), paths)
         while batch := list(itertools.islice(prepared, BATCH)):
-            model.network.predict_on_batch(np.stack(batch))
+            model.probabilities(np.stack(batch))
 
 
 def darkroom(model: Model, paths: list[str], scratch: Path) -> None:
@@ -108,7 +111,46 @@ def decoded_alone(model: Model, paths: list[str]) -> None:
 def predicted_alone(model: Model, count: int) -> None:
     pixels = np.zeros((BATCH, *model.shape), np.uint8)
     for start in range(0, count, BATCH):
+        model.probabilities(pixels[: count - start])
+
+
+def keras_alone(model: Model, count: int) -> None:
+    pixels = np.zeros((BATCH, *model.shape), np.uint8)
+    for start in range(0, count, BATCH):
         model.network.predict_on_batch(pixels[: count - start])
+
+
+def serve_one(model: Model, models: Path, photo: str) -> None:
+    """Print how long `darkroom serve` takes for one photo, and the network alone for one."""
+    command_line = [
+        sys.executable,
+        "-c",
+        "from darkroom.cli import app; app()",
+        "serve",
+        str(models),
+        "--port",
+        "0",
+    ]
+    with subprocess.Popen(
+        command_line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as server:
+        assert server.stdout is not None
+        address = next(found[0] for line in server.stdout if (found := re.search(r"http://\S+?:\d+", line)))
+        data, pixels = Path(photo).read_bytes(), np.zeros((1, *model.shape), np.uint8)
+
+        def ask() -> None:
+            requests.post(
+                f"{address}/predict", files={"files": ("photo.jpg", data)}, timeout=60
+            ).raise_for_status()
+
+        try:
+            found = rates({"serve": ask, "network": lambda: model.probabilities(pixels)}, 1, 100)
+        finally:
+            server.terminate()
+    served, alone = (1000 / statistics.median(found[name]) for name in ("serve", "network"))
+    print(
+        f"one photo: darkroom serve {served:.1f} ms, the network alone {alone:.1f} ms: {served / alone:.2f} of it"
+    )
 
 
 def rates(rivals: dict[str, Callable[[], None]], count: int, repeat: int) -> dict[str, list[float]]:
@@ -144,7 +186,8 @@ def measure(recipe: str, models: Path, paths: list[str], repeat: int, bfloat16: 
     model = load(models, BATCH)
     rivals: dict[str, Callable[[], None]] = {
         "decoding alone": lambda: decoded_alone(model, paths),
-        "predict_on_batch alone": lambda: predicted_alone(model, len(paths)),
+        "network alone": lambda: predicted_alone(model, len(paths)),
+        "predict_on_batch alone": lambda: keras_alone(model, len(paths)),
         "bare loop, OpenCV": lambda: bare(model, paths, by_opencv(model)),
         "bare loop, our preparation": lambda: bare(model, paths, model.prepare),
         "darkroom predict": lambda: darkroom(model, paths, models),
@@ -160,6 +203,8 @@ def measure(recipe: str, models: Path, paths: list[str], repeat: int, bfloat16: 
     middle = {name: statistics.median(rate) for name, rate in found.items()}
     ratio = middle["darkroom predict"] / max(rate for name, rate in middle.items() if "bare" in name)
     print(f"{'to the faster bare loop':28}{ratio:10.2f}   asked for: {LEAST:.2f}")
+    print(f"{'to the network alone':28}{middle['darkroom predict'] / middle['network alone']:10.2f}")
+    serve_one(model, models, paths[0])
 
 
 def main() -> None:
@@ -167,7 +212,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3, help="rounds; the medians are printed")
     parser.add_argument("--photos", type=int, help="so many of them; default: all")
     parser.add_argument("--bfloat16", action="store_true", help="measure --precision bfloat16 too")
-    parser.add_argument("--recipes", nargs="+", default=["dogs-vs-cats-gray80", "cats-dogs-rgb64", "digits"])
+    parser.add_argument("--recipes", nargs="+", default=["transfer", "dogs-vs-cats-gray80", "digits"])
     options = parser.parse_args()
     paths = photos()[: options.photos]
     print(f"{len(paths)} photos, batches of {BATCH}, {THREADS} threads")

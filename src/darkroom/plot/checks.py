@@ -27,7 +27,7 @@ def checks(results: Results) -> list[tuple[str, Content]]:
         ("groups kept together", split.get("groups")),
         ("images in such groups", split.get("grouped_images")),
         ("largest group", split.get("largest_group")),
-        ("test images with a twin in train", split.get("leaked_images")),
+        ("validation and test images with a twin elsewhere", split.get("leaked_images")),
     )
     return [(name, wording.count(number)) for name, number in known if number is not None]
 

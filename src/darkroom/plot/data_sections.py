@@ -107,6 +107,10 @@ def samples(results: Results, most: int) -> Html:
     )
 
 
+MOST_LAYERS = 40
+"""Longer tables of layers are folded up."""
+
+
 def network(results: Results) -> Html:
     """Return the network's drawing and its table."""
     layers = results.model["layers"]
@@ -123,15 +127,18 @@ def network(results: Results) -> Html:
     total = wording.count(results.model["parameters"])
     drawing = element("div", diagram(shape, layers), class_="scroll", role="region", tabindex="0",
                       aria_label="Drawing of the network")  # fmt: skip
+    listed = table(
+        "Layers", ["layer", "type", "output", "parameters"], [*rows, ("all", "", "", total)], words=2
+    )
+    if len(layers) > MOST_LAYERS:
+        listed = element("details", element("summary", f"All {len(layers)} layers"), listed)
     return joined(
         [
             element(
                 "p", f"{len(layers)} layers with {total} parameters. The first one normalizes raw pixels."
             ),
             drawing,
-            table(
-                "Layers", ["layer", "type", "output", "parameters"], [*rows, ("all", "", "", total)], words=2
-            ),
+            listed,
         ]
     )
 

@@ -50,11 +50,13 @@ def training(results: Results, charts: Mapping[str, Html]) -> Html:
         )
         words += f"; the lowest validation loss came in epoch {trained['best_epoch']}, and {kept} weights were kept"
     said = {
-        quantity: f"{quantity.capitalize()} by epoch: {last[quantity]:.3f} on train"
+        quantity: f"{quantity.capitalize()}: {last[quantity]:.3f} on train"
         + (f", {last[f'val_{quantity}']:.3f} on validation" if f"val_{quantity}" in last else "")
         + " at the end."
         for quantity in ("accuracy", "loss")
     }
+    if "C" in trained and len(history) == 1:  # one point is no curve
+        return element("p", f"{words}. {said['accuracy']} {said['loss']}")
     drawn = [figure(charts[name], f"{name.capitalize()} by epoch.", alt=said[name]) for name in said]
     note = (
         "Train is measured while the network learns, with augmentation and dropout, and may lie below validation, "
