@@ -11,6 +11,21 @@ from darkroom.params import read_params
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 
+TRANSFER = {
+    "image.resolution": 48,
+    "model.network": "application",
+    "model.application": "EfficientNetLite0",
+    "model.weights": "packaged",
+    "model.freeze": True,
+    "model.dense": [],
+    "model.dropout": 0.0,
+    "augment.rotation": 0,
+    "augment.shift": 0,
+    "augment.zoom": [1, 1],
+    "train.optimizer": "lbfgs",
+}
+"""A solved head on a frozen network, small enough for the bundled digits."""
+
 
 def write_params(path: Path, changes: Mapping[str, Any], source: Path = PARAMS) -> None:
     """Write ``source`` as ``path`` with params changed by dotted name, as an editor would: its comments stay."""

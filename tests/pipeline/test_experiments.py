@@ -18,6 +18,7 @@ import pytest
 import requests
 from ruamel.yaml import YAML
 
+from tests.parameters import TRANSFER
 from tests.pipeline.conftest import Repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]  # the first test waits for all the runs
@@ -281,3 +282,12 @@ def test_replicates_of_two_settings_are_compared_as_groups(laboratory: Repositor
 def references(repository: Repository) -> list[str]:
     """Return the references of the group wider@."""
     return repository.git("for-each-ref", "--format=%(refname)", "refs/exps/*/*/wider@*").split()
+
+
+def test_features_are_computed_once_for_experiments_elsewhere_too(repository):
+    repository.change(TRANSFER)
+    first = repository.dvc("repro").stdout
+    assert re.search(r"features of ([\d,]+) images: \1 computed", first)
+    repository.git("commit", "--quiet", "--all", "--message", "Start from ImageNet")
+    other = repository.dvc("exp", "run", "--temp", "-S", "train.class_weights=balanced")
+    assert re.search(r"features of [\d,]+ images: 0 computed", other.stdout + other.stderr)

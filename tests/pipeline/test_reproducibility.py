@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from tests.parameters import TRANSFER
 from tests.pipeline.chaos import torment
 
 
@@ -36,21 +37,7 @@ def test_killed_runs_end_in_the_bytes_of_a_run_left_in_peace(repository):
 
 @pytest.mark.slow
 def test_killed_while_features_are_computed_or_a_head_is_solved_it_ends_in_the_same_bytes(repository):
-    repository.change(
-        {
-            "image.resolution": 48,
-            "model.network": "application",
-            "model.application": "EfficientNetLite0",
-            "model.weights": "packaged",
-            "model.freeze": True,
-            "model.dense": [],
-            "model.dropout": 0.0,
-            "augment.rotation": 0,
-            "augment.shift": 0,
-            "augment.zoom": [1, 1],
-            "train.optimizer": "lbfgs",
-        }
-    )
+    repository.change(TRANSFER)
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")
     assert torment(repository.folder, kills=3, seed=seed, stages=["train"]) == []
