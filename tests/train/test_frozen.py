@@ -11,7 +11,7 @@ from darkroom import UserError
 from darkroom.images import Images
 from darkroom.train import applications, features, logistic
 from darkroom.train.checkpoint import Checkpoint
-from darkroom.train.stage import train
+from tests.train.run_stage import run_stage
 
 # TensorFlow's variables do not know NumPy 2's `copy` keyword yet, and Keras reads them through it.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -45,18 +45,7 @@ def photos(data):
 
 
 def run(sections, folders, out, seed=0, **changes):
-    changes = {"model": LITE, "augment": STILL, **changes}
-    params = sections(**changes)
-    return train(
-        seed,
-        params.model,
-        params.augment,
-        params.train,
-        *folders,
-        out,
-        out / "models",
-        out / "plots" / "history.csv",
-    )
+    return run_stage(sections(**{"model": LITE, "augment": STILL, **changes}), folders, out, seed)
 
 
 def content(out):

@@ -9,7 +9,7 @@ import pytest
 from darkroom import UserError
 from darkroom.images import Images
 from darkroom.train import schedules
-from darkroom.train.stage import train
+from tests.train.run_stage import run_stage
 
 # TensorFlow's variables do not know NumPy 2's `copy` keyword yet, and Keras reads them through it.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -20,17 +20,7 @@ QUICK = {"epochs": 2, "batch_size": 16}
 
 def run(sections, folders, out, seed=0, **changes):
     changes = {"model": SMALL, **changes, "train": QUICK | changes.get("train", {})}
-    params = sections(**changes)
-    return train(
-        seed,
-        params.model,
-        params.augment,
-        params.train,
-        *folders,
-        out,
-        out / "models",
-        out / "plots" / "history.csv",
-    )
+    return run_stage(sections(**changes), folders, out, seed)
 
 
 @pytest.mark.parametrize(
