@@ -3,10 +3,10 @@
     python benchmarks/transfer.py               # on the cats and dogs in $DARKROOM_REAL_IMAGES, or ../shared/data
     python benchmarks/transfer.py --rival       # and dogs-vs-cats-gray80 from archive to metrics, half an hour more
 
-The bare loop takes batches of 32 of the same pixels, in memory, through the network with its normalizations folded, as
-one graph of constants; ``predict`` is Keras' own on the same network. Rivals take turns, and medians are compared. A
-second head is `dvc repro` after one line of ``train`` was changed; what DVC itself takes is the same with nothing
-changed. Run it on an otherwise idle machine.
+The bare loop makes the network with its normalizations folded one graph of constants and takes the same pixels, from
+memory, through it in batches of 32; ``predict`` is Keras' own, on the network as it was trained and folded. Rivals take
+turns, and medians are compared. A second head is `dvc repro` after one line of ``train`` was changed; what DVC itself
+takes is the same with nothing changed. Run it on an otherwise idle machine.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def rates(images: Images, repeat: int) -> None:
     import keras
     import tensorflow as tf
 
-    from darkroom.train import applications, features
+    from darkroom.train import applications, efficientnet_lite, features, packaged, torch_files
 
     params = recipes.read(pipeline.ROOT / "recipes", "transfer").params().model
     inputs = keras.layers.Input(images.shape, name="pixels", dtype="float32")
@@ -43,7 +43,10 @@ def rates(images: Images, repeat: int) -> None:
     trunk = keras.Model(inputs, applications.features(inputs, params, ("rescale", {}), trained), name="trunk")
     rows = np.arange(len(images))
     pixels = images.take(rows)
-    graph = inference.compiled(trunk)
+    x = applications.prepare(inputs, params.application)
+    unfolded = efficientnet_lite.build(params.application, x)
+    efficientnet_lite.assign(unfolded, torch_files.read(packaged.read(params.application)))
+    pooled = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(unfolded.output))
 
     def in_batches(compute: Callable[[np.ndarray], object]) -> None:
         for start in range(0, len(pixels), 32):
@@ -56,8 +59,9 @@ def rates(images: Images, repeat: int) -> None:
             features.compute(images, rows, trunk, {})
 
     rivals = {
-        "bare loop": lambda: in_batches(graph),
-        "predict": lambda: in_batches(lambda batch: trunk.predict_on_batch(batch)),
+        "bare loop": lambda: in_batches(inference.compiled(trunk)),
+        "predict, folded": lambda: in_batches(trunk.predict_on_batch),
+        "predict": lambda: in_batches(pooled.predict_on_batch),
         "features": with_features,
         "features, kept": lambda: features.compute(images, rows, trunk, {}),
     }

@@ -1,6 +1,7 @@
 """Behind a frozen network: features computed once and never stale, a head solved, fine-tuning that starts there."""
 
 import os
+import re
 
 import keras
 import numpy as np
@@ -118,16 +119,16 @@ def test_cold_warm_damaged_or_no_cache_give_the_same_bytes(
     sections, photos, tmp_path, scratch, train, capsys
 ):
     run(sections, photos[2], tmp_path / "cold", train=train)
-    assert "78 images: 78 computed, 0 kept" in capsys.readouterr().out
+    assert "78 images: 0 kept from earlier runs, 78 to compute" in capsys.readouterr().out
     run(sections, photos[2], tmp_path / "warm", train=train)
-    assert "78 images: 0 computed, 78 kept" in capsys.readouterr().out
+    assert "78 images: 78 kept from earlier runs, 0 to compute" in capsys.readouterr().out
     (entry,) = (scratch / "features").glob("*/*.features")
     entry.write_bytes(entry.read_bytes()[:-100] + bytes(100))
     run(sections, photos[2], tmp_path / "damaged", train=train)
     assert f"{entry}: damaged; these features are computed anew" in capsys.readouterr().out
     os.environ["DVC_ROOT"] = str(tmp_path / "nowhere")
     run(sections, photos[2], tmp_path / "none", train=train)
-    assert "78 images: 78 computed, 0 kept" in capsys.readouterr().out
+    assert "78 images: 0 kept from earlier runs, 78 to compute" in capsys.readouterr().out
     first, *others = (content(tmp_path / name) for name in ("cold", "warm", "damaged", "none"))
     assert set(first) >= {"model.keras", "history.csv"}
     assert others == [first] * 3
@@ -138,7 +139,7 @@ def test_features_are_known_by_pixels_and_by_what_computes_them(
 ):
     def computed(folders, **changes):
         run(sections, folders, tmp_path / "out", train=SOLVED, **changes)
-        return int(capsys.readouterr().out.split(" images: ")[1].split()[0])
+        return int(re.search(r", (\d+) to compute", capsys.readouterr().out)[1])
 
     assert computed(photos[2]) == 78
     assert computed(data(2, 64, 18, size=32, channels=3)) == 4  # the first 78 are the same pictures
@@ -173,7 +174,7 @@ def test_killed_in_the_features_it_goes_on_where_it_was(
         run(sections, photos[2], tmp_path / "killed", train=SOLVED)
     monkeypatch.setattr(features, "_save", save)
     run(sections, photos[2], tmp_path / "killed", train=SOLVED)
-    assert "78 images: 38 computed, 40 kept" in capsys.readouterr().out
+    assert "78 images: 40 kept from earlier runs, 38 to compute" in capsys.readouterr().out
     assert content(tmp_path / "killed") == content(tmp_path / "whole")
 
 

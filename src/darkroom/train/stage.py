@@ -155,7 +155,8 @@ def check(
     """Raise a UserError where a parameter asks for what these images or other parameters cannot give."""
     if seed < 0:
         raise UserError(f"params.yaml: seed: got {seed}; expected a whole number >= 0")
-    if train.batch_size > len(training):
+    steps = train.optimizer != "lbfgs" or train.fine_tune_epochs
+    if steps and train.batch_size > len(training):
         raise UserError(
             f"params.yaml: train.batch_size: got {train.batch_size}, more than the {len(training)} training images; "
             f"expected 1 to {len(training)}"
