@@ -28,6 +28,24 @@ COUNTS = (25, 50, 100, 200, 400, 800)
 SETS = {"flower_photos": (1250, ()), "dogs-vs-cats": (1502, ("labels.kind=filename",))}
 """How many labelled images each set has, and how they are read."""
 
+TEXT = """# How many photos it takes
+
+Accuracy on test photos against the number of training photos, of a new head for a network trained on ImageNet (`transfer`) and of a
+network trained from scratch (`fast`). Each figure is the mean over runs of other seeds and splits, ± its standard deviation where there are
+several; the photos are the subsets of [results.md](results.md). The command, on an idle machine for some hours:
+
+```console
+python benchmarks/learning_curve.py
+```
+
+TABLE
+
+![Test accuracy against the number of training photos](learning-curve.png)
+
+ImageNet has cats, dogs and daisies of its own: pictures that are less like its photos gain less, and the blood cells of
+[results.md](results.md) are the set here for which that is so.
+"""
+
 
 def run(recipe: str, data: str, count: int, seed: int, images: Path, clone: Path) -> dict[str, Any]:
     """Train ``recipe`` on about ``count`` images and return how it did."""
@@ -91,11 +109,9 @@ def draw(record: dict[str, Any], path: Path) -> None:
 
 
 def write_page(record: dict[str, Any]) -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    before, rest = text.split("<!-- curve -->\n")
+    """Write the page and its picture."""
     with files.whole(PAGE) as part:
-        after = rest.split("<!-- end of curve -->")[1]
-        text = before + "<!-- curve -->\n" + "\n".join(table(record)) + "\n<!-- end of curve -->" + after
+        text = TEXT.replace("TABLE", "\n".join(table(record)))
         part.write_text(text, encoding="utf-8", newline="\n")
     draw(record, PAGE.with_suffix(".png"))
 

@@ -399,7 +399,7 @@ def main() -> None:
                     measure(name, options.images.resolve(), number, record, options.record, Path(folder))
     write_page(record, options.page)
     for name in sorted(record):
-        if CASES[name].trained_by is None:
+        if CASES[name].recipe == name:
             write_header(name, record[name], pipeline.ROOT / "recipes")
 
 
