@@ -30,9 +30,10 @@ SETS = {"flower_photos": (1250, ()), "dogs-vs-cats": (1502, ("labels.kind=filena
 
 TEXT = """# How many photos it takes
 
-Accuracy on test photos against the number of training photos, of a new head for a network trained on ImageNet (`transfer`) and of a
-network trained from scratch (`fast`). Each figure is the mean over runs of other seeds and splits, ± its standard deviation where there are
-several; the photos are the subsets of [results.md](results.md). The command, on an idle machine for some hours:
+Accuracy on test photos against the number of training photos, of a new head for a network trained on ImageNet
+(`transfer`) and of a network trained from scratch (`fast`). Each figure is the mean over runs of other seeds and
+splits, ± its standard deviation where there are several; the photos are the subsets of [results.md](results.md). The
+command, on an idle machine for some hours:
 
 ```console
 python benchmarks/learning_curve.py
