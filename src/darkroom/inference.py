@@ -33,7 +33,8 @@ def compiled(network: Any) -> Callable[[Pixels], Floats]:
     # The public way to a graph of constants goes through a saved model on disk.
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    @tf.function(input_signature=[tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8)])
+    # Without autograph, which would write the function's code into the folder for temporary files.
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8)])
     def graph(pixels: Any) -> Any:
         return network(tf.cast(pixels, tf.float32), training=False)
 

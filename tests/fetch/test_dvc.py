@@ -25,7 +25,7 @@ def project(tmp_path: Path, root: Path, site: Site) -> Path:
     shutil.copy(root / "dvc.yaml", project)
     (project / "data" / "inbox").mkdir(parents=True)
     params = (root / "params.yaml").read_text()
-    changes = {"kind: bundled ": "kind: http ", "urls: [] ": f"urls: ['{site.url('/x.zip')}'] "}
+    changes = {"kind: bundled ": "kind: http ", "urls: []\n": f"urls: ['{site.url('/x.zip')}']\n"}
     for old, new in changes.items():
         assert params.count(old) == 1
         params = params.replace(old, new)

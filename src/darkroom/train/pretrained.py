@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
-from unittest import mock
 
 import keras
 import safetensors
@@ -84,7 +83,7 @@ def _sha256(path: Path) -> str:
 
 
 def _check_sha256(model: ModelParams, found: str) -> str:
-    if model.weights_sha256 not in (None, found):
+    if model.weights_sha256 is not None and model.weights_sha256.lower() != found:
         raise UserError(
             f"params.yaml: model.weights_sha256: {model.weights} of {model.application}: expected "
             f"{model.weights_sha256}, got {found}; nothing was trained"
@@ -104,18 +103,18 @@ def _downloaded(application: str, size: tuple[int, int]) -> tuple[Any, Path]:
     # keras.applications does not say which file it reads: it asks this function for it.
     from keras.src.utils import file_utils
 
-    original = file_utils.get_file
+    get_file = file_utils.get_file
 
     def noted(*arguments: Any, **options: Any) -> Any:
-        path = original(*arguments, **options)
+        path = get_file(*arguments, **options)
         read.append(Path(path))
         return path
 
+    file_utils.get_file = noted
     try:
-        with mock.patch.object(file_utils, "get_file", noted):
-            network = getattr(keras.applications, application)(
-                include_top=False, weights="imagenet", input_shape=(*size, 3)
-            )
+        network = getattr(keras.applications, application)(
+            include_top=False, weights="imagenet", input_shape=(*size, 3)
+        )
     except Exception as error:  # what keras.utils.get_file raises when a download fails
         if "URL fetch failure" not in str(error):
             raise
@@ -123,6 +122,8 @@ def _downloaded(application: str, size: tuple[int, int]) -> tuple[Any, Path]:
             f"params.yaml: model.weights: imagenet: the download failed: {error}; "
             "expected a network connection, or a local file"
         ) from None
+    finally:
+        file_utils.get_file = get_file
     return network, read[-1]
 
 
