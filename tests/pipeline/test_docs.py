@@ -79,6 +79,7 @@ BEFORE = {
     "darkroom recipe use flowers --inbox my_flowers": [FORGET],
     "darkroom recipe use transfer --inbox my_photos": [FORGET],
     "darkroom recipe use transfer": [FORGET],
+    "darkroom recipe use transfer --training-only": [FORGET],
     "darkroom recipe use transfer --inbox my_flowers": [FORGET],
     "darkroom recipe use transfer-tuned --inbox my_cells": [FORGET],
     "darkroom recipe use fast --inbox my_flowers": [FORGET],
