@@ -167,3 +167,14 @@ def test_use_training_only_cannot_change_the_images(project):
     assert refused.returncode == 1
     assert "choose one" in refused.stderr
     assert (project / "params.yaml").read_text() == "seed: 0\n"
+
+
+def test_use_training_only_leaves_evaluate_and_plot_as_they_were(root, project):
+    darkroom(project, "recipe", "use", "ox", "--force")
+    params = project / "params.yaml"
+    text = params.read_text()
+    params.write_text(text.replace("attention: 6 ", "attention: 1 ").replace("samples: 25 ", "samples: 9 "))
+    assert darkroom(project, "recipe", "use", "transfer", "--training-only", "--force").returncode == 0
+    found, transfer = values(params.read_text()), values(recipes.read(root / "recipes", "transfer").text)
+    assert (found["evaluate"]["attention"], found["plot"]["samples"]) == (1, 9)
+    assert [found[name] == transfer[name] for name in recipes.TRAINING] == [True] * 4

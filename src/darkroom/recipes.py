@@ -175,7 +175,7 @@ def _with_sections(params: Path, recipe: str) -> str:
     """Return the text of ``params`` with the sections that train taken from ``recipe``, comments and all."""
     text = params.read_text(encoding="utf-8")
     for name in TRAINING:
-        section = re.compile(rf"^{name}:.*\n(?:[ \n].*\n?|\n)*", re.MULTILINE)
+        section = re.compile(rf"^{name}:.*\n(?: .*\n|\n+(?= ))*", re.MULTILINE)
         replacement = section.search(recipe)
         if replacement is None or section.search(text) is None:
             raise UserError(
