@@ -56,14 +56,14 @@ def rates(images: Images, repeat: int) -> None:
         with tempfile.TemporaryDirectory() as name:
             os.environ["DVC_ROOT"] = name
             (Path(name) / ".dvc").mkdir()
-            features.compute(images, rows, trunk, {})
+            features.Extractor(trunk, {}).compute(images, rows)
 
     rivals = {
         "bare loop": lambda: in_batches(inference.compiled(trunk)),
         "predict, folded": lambda: in_batches(trunk.predict_on_batch),
         "predict": lambda: in_batches(pooled.predict_on_batch),
         "features": with_features,
-        "features, kept": lambda: features.compute(images, rows, trunk, {}),
+        "features, kept": lambda: features.Extractor(trunk, {}).compute(images, rows),
     }
     found: dict[str, list[float]] = {name: [] for name in rivals}
     with tempfile.TemporaryDirectory() as kept:

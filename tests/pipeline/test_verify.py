@@ -50,6 +50,15 @@ def options(settings: list[str]) -> list[str]:
     return [word for setting in settings for word in ("-S", setting)]
 
 
+def put_flowers(repository, real_images, *names: str) -> None:
+    """Put sixty photos of each flower into the inbox."""
+    for name in names:
+        target = repository.path(f"data/inbox/flowers/{name}")
+        target.mkdir(parents=True)
+        for photo in sorted((real_images / "flower_photos" / name).glob("*.jpg"))[:60]:
+            shutil.copy(photo, target)
+
+
 def test_the_committed_run_of_digits_comes_out_again(finished):
     assert "the same, byte for byte" in finished.run("darkroom", "verify").stdout
 
@@ -73,11 +82,7 @@ def test_drawings_come_out_alike_twice(repository):
 def test_photos_with_everything_switched_on_come_out_alike_twice(repository, real_images, backend):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    for flower in ("daisy", "roses", "tulips"):
-        target = repository.path(f"data/inbox/flowers/{flower}")
-        target.mkdir(parents=True)
-        for photo in sorted((real_images / "flower_photos" / flower).glob("*.jpg"))[:60]:
-            shutil.copy(photo, target)
+    put_flowers(repository, real_images, "daisy", "roses", "tulips")
     said = repository.run(
         *("darkroom", "verify", "--recipe", "flowers-augmented", "--inbox", "flowers"),
         *options([*EVERYTHING, f"train.backend={backend}"]),
@@ -86,11 +91,7 @@ def test_photos_with_everything_switched_on_come_out_alike_twice(repository, rea
 
 
 def test_a_pretrained_network_tuned_on_photos_comes_out_alike_twice(repository, real_images):
-    for flower in ("daisy", "roses"):
-        target = repository.path(f"data/inbox/flowers/{flower}")
-        target.mkdir(parents=True)
-        for photo in sorted((real_images / "flower_photos" / flower).glob("*.jpg"))[:60]:
-            shutil.copy(photo, target)
+    put_flowers(repository, real_images, "daisy", "roses")
     settings = [
         "image.resolution=64",
         "train.fine_tune_epochs=2",

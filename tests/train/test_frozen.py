@@ -125,7 +125,7 @@ def test_cold_warm_damaged_or_no_cache_give_the_same_bytes(
     (entry,) = (scratch / "features").glob("*/*.features")
     entry.write_bytes(entry.read_bytes()[:-100] + bytes(100))
     run(sections, photos[2], tmp_path / "damaged", train=train)
-    assert f"{entry}: damaged; these features are computed anew" in capsys.readouterr().out
+    assert f"{entry}: damaged; these features are computed again" in capsys.readouterr().out
     os.environ["DVC_ROOT"] = str(tmp_path / "nowhere")
     run(sections, photos[2], tmp_path / "none", train=train)
     assert "78 images: 0 kept from earlier runs, 78 to compute" in capsys.readouterr().out

@@ -36,7 +36,6 @@ def training(results: Results, charts: Mapping[str, Html]) -> Html:
     """Return the curves of accuracy and loss."""
     history, trained = results.history, results.scores["train"]
     last = history.iloc[-1]
-    params = results.model["params"]["train"]
     words = f"{len(history)} epochs on {results.model['backend']}"
     if "C" in trained:
         words = (
@@ -44,10 +43,10 @@ def training(results: Results, charts: Mapping[str, Html]) -> Html:
             f"{trained['C']:g} chosen on validation"
             + (f"; {len(history) - 1} epochs of fine-tuning followed" if len(history) > 1 else "")
         )
-    if "best_epoch" in trained and len(history) > 1:
-        kept = (
-            "its" if params.get("restore_best") else f"epoch {trained.get('kept_epoch', trained['epochs'])}'s"
-        )
+    solved_alone = "C" in trained and len(history) == 1
+    if "best_epoch" in trained and not solved_alone:
+        best = results.model["params"]["train"].get("restore_best")
+        kept = "its" if best else f"epoch {trained.get('kept_epoch', trained['epochs'])}'s"
         words += f"; the lowest validation loss came in epoch {trained['best_epoch']}, and {kept} weights were kept"
     said = {
         quantity: f"{quantity.capitalize()}: {last[quantity]:.3f} on train"
@@ -55,7 +54,7 @@ def training(results: Results, charts: Mapping[str, Html]) -> Html:
         + " at the end."
         for quantity in ("accuracy", "loss")
     }
-    if "C" in trained and len(history) == 1:  # one point is no curve
+    if solved_alone:  # one point is no curve
         return element("p", f"{words}. {said['accuracy']} {said['loss']}")
     drawn = [figure(charts[name], f"{name.capitalize()} by epoch.", alt=said[name]) for name in said]
     note = (

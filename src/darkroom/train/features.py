@@ -1,6 +1,7 @@
 """What a frozen network sees in each picture: computed once, and kept beside the checkpoints for later trainings."""
 
 import contextlib
+import functools
 import hashlib
 import io
 import json
@@ -51,50 +52,66 @@ class Features:
         return self._values[self._place[np.asarray(rows)]][:, None, None]
 
 
-def compute(
-    images: Images, rows: Rows, trunk: Any, settings: dict[str, Any], mirrored: bool = False
-) -> Floats:
-    """Return the features of the images at ``rows``, those that are kept and, computed now, the others.
+class Extractor:
+    """A frozen network ready to say what it sees, and the folder in which that is kept.
 
-    They are known by the pixels and by what computes them: the trunk's layers and weights, and ``settings``.
+    Features are known by the pixels and by what computes them: the trunk's layers and weights, and ``settings``.
 
     Parameters
     ----------
-    images : Images
-    rows : int64, (n,)
     trunk : keras.Model
         Raw pixels in, features out, nothing random in it.
     settings : dict
         What else the bits depend on: versions, threads.
-    mirrored : bool
-        Of the pictures mirrored left and right.
-
-    Returns
-    -------
-    float32, (n, d)
     """
-    root = checkpoint.folder(os.environ, "features")
-    folder = None if root is None else root / _key(trunk, settings)
-    keys = [
+
+    def __init__(self, trunk: Any, settings: dict[str, Any]) -> None:
+        self._trunk = trunk
+        self._root = checkpoint.folder(os.environ, "features")
+        self._folder = None if self._root is None else self._root / _key(trunk, settings)
+
+    @functools.cached_property
+    def _run(self) -> Callable[[Pixels], Floats]:
+        # Seconds, which are not needed where everything is kept.
+        return inference.compiled(self._trunk)
+
+    def compute(self, images: Images, rows: Rows, mirrored: bool = False) -> Floats:
+        """Return the features of the images at ``rows``, those that are kept and, computed now, the others.
+
+        Parameters
+        ----------
+        images : Images
+        rows : int64, (n,)
+        mirrored : bool
+            Of the pictures mirrored left and right.
+
+        Returns
+        -------
+        float32, (n, d)
+        """
+        keys = [] if self._folder is None else _keys(images, rows, mirrored)
+        values = np.empty((len(rows), self._trunk.output_shape[-1]), np.float32)
+        known = np.zeros(len(rows), bool) if self._folder is None else _fill(values, keys, self._folder)
+        new = np.flatnonzero(~known)
+        with _progress(len(rows), len(new)) as bar:
+            for number, pixels in enumerate(images.chunks(rows[new], _CHUNK)):
+                here = new[number * _CHUNK : (number + 1) * _CHUNK]
+                values[here] = _in_steps(self._run, _turned(pixels, mirrored))
+                if self._folder is not None:
+                    _save(self._folder, [keys[place] for place in here], values[here])
+                bar.update(len(here))
+        if self._root is not None and len(new):
+            _forget_oldest(self._root)
+        return values
+
+
+def _keys(images: Images, rows: Rows, mirrored: bool) -> list[bytes]:
+    """Return what each picture at ``rows`` is known by: a digest of its pixels."""
+    return [
         hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=16).digest()
         for pixels in images.chunks(rows, _CHUNK)
         for picture in _turned(pixels, mirrored)
     ]
-    values = np.empty((len(rows), trunk.output_shape[-1]), np.float32)
-    known = np.zeros(len(rows), bool) if folder is None else _fill(values, keys, folder)
-    new = np.flatnonzero(~known)
-    run = inference.compiled(trunk) if len(new) else None
-    with _progress(len(rows), len(new)) as bar:
-        for number, pixels in enumerate(images.chunks(rows[new], _CHUNK)):
-            assert run is not None
-            here = new[number * _CHUNK : (number + 1) * _CHUNK]
-            values[here] = _in_steps(run, _turned(pixels, mirrored))
-            if folder is not None:
-                _save(folder, [keys[place] for place in here], values[here])
-            bar.update(len(here))
-    if root is not None and len(new):
-        _forget_oldest(root)
-    return values
 
 
 def _turned(pixels: Pixels, mirrored: bool) -> Pixels:
@@ -117,13 +134,16 @@ def _key(trunk: Any, settings: dict[str, Any]) -> str:
     return digest.hexdigest()[:32]
 
 
-def _processor() -> str:
-    """Return what this machine calls its processor: another kind rounds otherwise, and the folder may be shared."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith(("model name", "flags", "Features")):
-                return line
-    return ""
+def _processor() -> list[str]:
+    """Return what tells processors apart, which round differently: the folder may be shared by several machines."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # no Linux: there is no telling
+        return []
+    # Of two kinds the name may be the same: what they compute with stands among the flags.
+    return sorted(
+        {line for line in lines if line.startswith(("model name", "flags", "CPU part", "Features"))}
+    )
 
 
 def _save(folder: Path, keys: list[bytes], values: Floats) -> None:
@@ -136,7 +156,7 @@ def _save(folder: Path, keys: list[bytes], values: Floats) -> None:
 def _fill(values: Floats, keys: list[bytes], folder: Path) -> npt.NDArray[np.bool_]:
     """Put what is kept in ``folder`` into ``values`` and return which rows these are: bool, (n,).
 
-    A damaged file goes, and what it held is computed anew.
+    A damaged file goes, and what it held is computed again.
     """
     places: dict[bytes, list[int]] = {}
     for number, key in enumerate(keys):
@@ -146,7 +166,7 @@ def _fill(values: Floats, keys: list[bytes], folder: Path) -> npt.NDArray[np.boo
         try:
             payload = checkpoint.read(path)
             if payload is None:
-                print(f"train: {path}: damaged; these features are computed anew")
+                print(f"train: {path}: damaged; these features are computed again")
                 path.unlink(missing_ok=True)
                 continue
             os.utime(path)

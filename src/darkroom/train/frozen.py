@@ -92,11 +92,12 @@ def fit_behind(
     applications.freeze(network, True)
     trunk, top = applications.parted(network)
     rows = np.concatenate([training.rows, validation.rows])
-    values = features.compute(images, rows, trunk, settings)
+    extractor = features.Extractor(trunk, settings)
+    values = extractor.compute(images, rows)
     if train.optimizer == "lbfgs":
         mirrored = None
         if augment.flip_horizontal:
-            mirrored = features.compute(images, training.rows, trunk, settings, mirrored=True)
+            mirrored = extractor.compute(images, training.rows, mirrored=True)
         _solve(network, top, values, mirrored, training, validation, head, state, save)
     else:
         once = train.model_copy(update={"fine_tune_epochs": 0})

@@ -56,10 +56,10 @@ def load(model: ModelParams, size: tuple[int, int], build: Callable[[Any], Any])
     source = str(model.weights)
     if source == "packaged":
         content = packaged.read(model.application)
-        _check_sha256(model, packaged.WEIGHTS[model.application].sha256)
+        sha256 = _check_sha256(model, packaged.WEIGHTS[model.application].sha256)
         tensors = torch_files.read(content)
         assign: Callable[[Any], None] = partial(efficientnet_lite.assign, tensors=tensors)
-        return Pretrained(hashlib.sha256(content).hexdigest(), _fitting(assign, model), folded=True)
+        return Pretrained(sha256, _fitting(assign, model), folded=True)
     if source == "imagenet":
         network, path = _downloaded(model.application, size)
         sha256 = _check_sha256(model, _sha256(path))
