@@ -144,18 +144,42 @@ def load_photo(pair: Sequence[np.ndarray], part: int) -> np.ndarray:
     return half[:, :320] if part < 2 else half[:, 320:]
 
 
+TRANSFER = {
+    "model.network": "application",
+    "model.application": "EfficientNetLite0",
+    "model.weights": "packaged",
+    "model.freeze": True,
+    "model.dense": [],
+    "model.dropout": 0.0,
+    "augment.rotation": 0.0,
+    "augment.shift": 0.0,
+    "augment.zoom": [1.0, 1.0],
+    "train.optimizer": "lbfgs",
+}
+
 KINDS: dict[str, tuple[Callable[[int], tuple[np.ndarray, list[str]]], int, str, dict[str, Any]]] = {
     "digits": (digits, 10, "rescale", {}),
-    "sigmoid": (digits, 2, "zca", {"batch_norm": True}),
-    "photos": (photos, 4, "standard", {"network": "resnet", "blocks": [[8, 8], [16]], "dense": []}),
-    "two softmax": (photos, 2, "minmax", {"network": "lenet", "head": "softmax", "dropout": 0.0}),
-    "application": (photos, 3, "rescale", {"network": "application", "dense": []}),
+    "sigmoid": (digits, 2, "zca", {"model.batch_norm": True}),
+    "photos": (
+        photos,
+        4,
+        "standard",
+        {"model.network": "resnet", "model.blocks": [[8, 8], [16]], "model.dense": []},
+    ),
+    "two softmax": (
+        photos,
+        2,
+        "minmax",
+        {"model.network": "lenet", "model.head": "softmax", "model.dropout": 0.0},
+    ),
+    "application": (photos, 3, "rescale", {"model.network": "application", "model.dense": []}),
+    "transfer": (photos, 4, "rescale", TRANSFER),
 }
 
 
 def make(folder: Path, root: Path, kind: str, **train: Any) -> Project:
     """Write data, run the stage train for two epochs, and note what Keras says of the test images."""
-    source, classes, method, model = KINDS[kind]
+    source, classes, method, own = KINDS[kind]
     pixels, labels = source(classes)
     asked = {
         "model.blocks": [[8], [16]],
@@ -164,7 +188,6 @@ def make(folder: Path, root: Path, kind: str, **train: Any) -> Project:
         "train.learning_rate": 0.01,
         "train.schedule": "constant",
     }
-    own = {f"model.{key}": value for key, value in model.items()}
     asked |= own | {f"train.{key}": value for key, value in train.items()}
     write_data(folder, pixels, labels, method, asked)
     done = subprocess.run(

@@ -245,7 +245,7 @@ class Reader:
 
 
 def own(repository: Repository) -> dict[str, str]:
-    """Return the sha256 of each of the reader's photos, but of those of NAME, which the reader takes out of DVC's care."""
+    """Return the sha256 of each photo of the reader's, but for NAME, which a page has taken out of DVC's care."""
     inbox = repository.path("data/inbox")
     return {
         path.relative_to(inbox).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
