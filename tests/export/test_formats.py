@@ -47,12 +47,13 @@ def test_the_exported_model_says_what_keras_says(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["photos", "transfer"])
 @pytest.mark.parametrize("backend", ["torch", "jax"])
 def test_a_model_trained_on_another_backend_says_what_it_said_there(
-    tmp_path: Path, root: Path, backend: str
+    tmp_path: Path, root: Path, backend: str, kind: str
 ) -> None:
     pytest.importorskip(backend, reason=f"{backend} is not installed")
-    here = make(tmp_path, root, "photos", backend=backend)
+    here = make(tmp_path, root, kind, backend=backend)
     done = here.export("--to", "tflite")
     assert (done.returncode, done.stderr) == (0, "")
     probabilities, about = here.run("tflite", here.folder / "model.tflite", tmp_path / "result.npz")
