@@ -25,16 +25,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import cv2
 import numpy as np
 import requests
 
 from darkroom import backends, files, recipes
-from darkroom.decode.preparation import Preparation
+from darkroom.decode.pictures.preparation import Preparation
 from darkroom.predict import command, sources, tables
 from darkroom.predict.model import Model, load
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 ROOT = Path(__file__).resolve().parents[1]
 BATCH = 256

@@ -6,7 +6,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from darkroom.decode.preparation import Preparation
+from darkroom.decode.pictures.preparation import Preparation
 from darkroom.params import read_params
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darkroom import phash as hashes
-from darkroom.decode.preparation import Preparation
+from darkroom.decode.pictures.preparation import Preparation
 
 PREPARATION = Preparation((80, 80), "grayscale", "squash", "auto", (), False, 10**8, 1)
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from darkroom import files, images, recipes
-from darkroom.decode import layouts
+from darkroom.decode.labels import labelling
 from darkroom.params import (
     LabelsParams,
     Params,
@@ -107,8 +107,8 @@ def test_classes_are_numbered_in_the_published_order(recipe, name):
 
 def label_of(member: str, labels: LabelsParams) -> str | None:
     if labels.kind == "folder":
-        return layouts.by_folder(layouts.folders(member), labels.depths, {})
-    return layouts.by_name(member, re.compile(labels.pattern))
+        return labelling.by_folder(labelling.folders(member), labels.depths, {})
+    return labelling.by_name(member, re.compile(labels.pattern))
 
 
 @pytest.mark.parametrize("name", ["cats-dogs-rgb64", "ox", "dogs-vs-cats-gray80", "malaria"])

@@ -27,7 +27,7 @@ import numpy as np
 
 from darkroom import UserError
 from darkroom.decode import archives
-from darkroom.decode.layouts import label_members
+from darkroom.decode.labels.labelling import label_members
 from darkroom.decode.rejections import Rejected
 from darkroom.params import LabelsParams
 

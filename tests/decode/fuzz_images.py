@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from darkroom.decode import complaints, thumbnails
-from darkroom.decode.preparation import Preparation
+from darkroom.decode.pictures import decoder_stderr, thumbnails
+from darkroom.decode.pictures.preparation import Preparation
 from darkroom.decode.rejections import Reason, Rejected
 
 SECONDS = 10
@@ -174,7 +174,7 @@ def check_thumbnail(data: bytes, reason: Reason, max_pixels: int) -> None:
     """Make the thumbnail of a rejected file, as the stage does; raise where it is neither small pixels nor None."""
     if reason not in thumbnails.SHOWN:
         return
-    with complaints.listening():
+    with decoder_stderr.listening():
         small = thumbnails.of_file(data, reason, max_pixels)
     if small is not None and (
         small.dtype != np.uint8

@@ -17,7 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from darkroom import UserError
-from darkroom.decode import archives, places
+from darkroom.decode import archives
+from darkroom.decode.archives import extents
 from darkroom.decode.rejections import Reason, Rejected
 
 CONTENTS = {
@@ -466,5 +467,5 @@ def test_sparse_file_is_refused_and_the_next_one_found(listed):
 
 def test_head_of_a_compressed_member_needs_no_more_than_its_beginning(listed):
     members, _ = listed(a=zipped({"x": b"start" + bytes(10**6)}))
-    assert places.head(members["x"].place, 5) == b"start"
+    assert extents.head(members["x"].place, 5) == b"start"
     assert zlib.crc32(archives.read(members["x"])) == members["x"].place.crc

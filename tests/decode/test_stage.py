@@ -18,8 +18,8 @@ import pandas as pd
 import pytest
 
 from darkroom import UserError, files, images
-from darkroom.decode import shards, stage, workfolder
-from darkroom.decode.preparation import Preparation
+from darkroom.decode import resume, shards, stage
+from darkroom.decode.pictures.preparation import Preparation
 from darkroom.params import read_params
 
 
@@ -292,7 +292,7 @@ def test_work_abandoned_long_ago_is_removed(root: Path) -> None:
     (home / "old").mkdir(parents=True)
     (home / "old.lock").touch()
     os.utime(home / "old.lock", (0, 0))
-    with workfolder.opened("new") as folder:
+    with resume.opened("new") as folder:
         assert folder.is_dir()
         assert sorted(path.name for path in home.iterdir()) == ["new", "new.lock"]
 
@@ -565,7 +565,7 @@ def test_other_labels_take_up_what_was_decoded(root: Path, capsys: pytest.Captur
 
 
 def test_an_edit_of_any_code_of_the_room_is_other_work(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
-    before = workfolder.key("work")
+    before = resume.key("work")
     edited = None
     read_bytes = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda path: read_bytes(path) + b"#" * (path == edited))
@@ -575,9 +575,9 @@ def test_an_edit_of_any_code_of_the_room_is_other_work(monkeypatch: pytest.Monke
     )
     for path in code:
         edited = path
-        assert workfolder.key("work") != before, path
+        assert resume.key("work") != before, path
     edited = package / "plot" / "stage.py"
-    assert workfolder.key("work") == before
+    assert resume.key("work") == before
 
 
 def test_photos_made_small_and_grey_are_told_with_the_way_out(root: Path) -> None:

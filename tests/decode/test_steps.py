@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from darkroom.decode import resizing, steps
+from darkroom.decode.pictures import resizing, steps
 
 RANDOM = np.random.default_rng(0)
 GRAY = RANDOM.integers(60, 120, (40, 50)).astype(np.uint8)

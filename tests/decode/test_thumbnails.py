@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from darkroom.decode import complaints, stage, thumbnails
+from darkroom.decode import stage
+from darkroom.decode.pictures import decoder_stderr, thumbnails
 from darkroom.decode.rejections import Reason
 from darkroom.params import read_params
 
@@ -27,7 +28,7 @@ def encoded(picture: np.ndarray, suffix: str = ".jpg") -> bytes:
 def thumbnail(
     data: bytes, reason: Reason = Reason.TRUNCATED, max_pixels: int = 1_000_000
 ) -> np.ndarray | None:
-    with complaints.listening():
+    with decoder_stderr.listening():
         return thumbnails.of_file(data, reason, max_pixels)
 
 

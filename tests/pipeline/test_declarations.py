@@ -1,6 +1,7 @@
 """What dvc.yaml declares is what the stages use: no more, no less, for every parameter and every module."""
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from functools import reduce
@@ -14,6 +15,7 @@ from ruamel.yaml import YAML
 
 from darkroom import recipes
 from darkroom.fetch.local import OUTPUTS
+from darkroom.params import Params, Section
 from darkroom.train.stage import SHARED
 
 
@@ -160,21 +162,37 @@ def test_every_module_makes_exactly_the_stages_that_import_it_stale(finished_onc
     assert wrong == {}
 
 
-def test_every_parameter_is_used_by_the_room_that_reads_its_section(root):
-    params = YAML(typ="safe").load((root / "params.yaml").read_text())
-    code = dict.fromkeys(params, "")
+def attributes_read(path: Path, section: type[Section]) -> set[str]:
+    """Return the parameters that a file reads of arguments and fields annotated as ``section``, properties followed."""
+    tree = ast.parse(path.read_text())
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg | ast.AnnAssign) and node.annotation:
+            name = node.arg if isinstance(node, ast.arg) else ast.unparse(node.target)
+            names |= {name, f"self.{name}"} if ast.unparse(node.annotation) == section.__name__ else set()
+    read = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in names
+    }
+    for name in read & {name for name, value in vars(section).items() if isinstance(value, property)}:
+        read |= set(re.findall(r"self\.(\w+)", inspect.getsource(vars(section)[name].fget)))
+    return read
+
+
+def test_every_parameter_is_read_by_the_room_that_reads_its_section(root):
+    unread = {}
     for stage in pipeline_stages(root):
-        room = [path for path in modules_imported(root, stage) if stage in (path.parent.name, path.stem)]
-        for section in sections_read(root, stage):
-            code[section] += "\n".join(path.read_text() for path in room)
-    unused = [
-        f"{section}.{key}"
-        for section, values in params.items()
-        if isinstance(values, dict)
-        for key in values
-        if not re.search(rf'\.{key}\b|"{key}"', code[section])
-    ]
-    assert unused == []
+        room = [
+            path
+            for path in modules_imported(root, stage)
+            if stage in path.relative_to(root).with_suffix("").parts
+        ]
+        for name in sections_read(root, stage) - {"seed"}:
+            section = Params.model_fields[name].annotation
+            read = set().union(*(attributes_read(path, section) for path in room))
+            unread.setdefault(name, set(section.model_fields)).difference_update(read)
+    assert {f"{name}.{key}" for name, keys in unread.items() for key in keys} == set()
 
 
 @pytest.mark.parametrize("stage", ["fetch", "decode", "split", "plot"])

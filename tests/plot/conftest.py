@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from darkroom import files
-from darkroom.decode import thumbnails
+from darkroom.decode.pictures import thumbnails
 from darkroom.evaluate import calibration, curves, scores
 from darkroom.images import INDEX_COLUMNS, write_description, write_shard
 from tests.browser import browser  # noqa: F401  (a fixture)

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from darkroom.decode.places import Place
+from darkroom.decode.archives.extents import Place
 from darkroom.decode.rejections import Reason, Rejected
 from darkroom.predict.batches import batches
 from darkroom.predict.sources import Picture

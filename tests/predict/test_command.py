@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darkroom.decode.preparation import Preparation
+from darkroom.decode.pictures.preparation import Preparation
 from darkroom.decode.rejections import Rejected
 
 

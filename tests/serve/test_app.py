@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import requests
 
-from darkroom.decode.preparation import Preparation
+from darkroom.decode.pictures.preparation import Preparation
 from darkroom.decode.rejections import Rejected
 from tests.serve.conftest import PREPARATION
 from tests.serve.forms import END, by_class, part, post

@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 
 from darkroom import files, images
-from darkroom.decode import shards, thumbnails
-from darkroom.decode.preparation import Preparation
+from darkroom.decode import shards
+from darkroom.decode.pictures import thumbnails
+from darkroom.decode.pictures.preparation import Preparation
 
 
 def write(

@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 
 from darkroom import files, images
-from darkroom.decode import archives, complaints, flat
-from darkroom.decode import thumbnails as pictures
-from darkroom.decode.preparation import Preparation
+from darkroom.decode import archives, blank_images
+from darkroom.decode.pictures import decoder_stderr
+from darkroom.decode.pictures import thumbnails as pictures
+from darkroom.decode.pictures.preparation import Preparation
 from darkroom.decode.rejections import Reason, Rejected
 from darkroom.phash import SIDE, perceptual_hashes
 
@@ -50,7 +51,7 @@ def plan(count: int, shape: tuple[int, int, int], most_images: int) -> list[rang
 class Row:
     """One decoded image: columns of ``index.csv``, label None: without one; ``content`` is a digest of its pixels.
 
-    ``flat`` is the one colour it has, see :func:`.flat.value_of`.
+    ``flat`` is the one colour it has, see :func:`.blank_images.value_of`.
     """
 
     id: str
@@ -107,7 +108,7 @@ def write(members: Sequence[archives.Member], number: int, work: Path, preparati
     brightest: list[int] = []
     seen: pictures.Thumbnails = {}
     tried: Counter[Reason] = Counter()
-    with complaints.listening():
+    with decoder_stderr.listening():
         for member in members:
             data = b""
             try:
@@ -132,7 +133,7 @@ def write(members: Sequence[archives.Member], number: int, work: Path, preparati
                     "bytes": len(data),
                     "sha256": hashlib.sha256(data).hexdigest(),
                     "content": hashlib.sha256(image.pixels.tobytes()).hexdigest()[:32],
-                    "flat": flat.value_of(image.pixels),
+                    "flat": blank_images.value_of(image.pixels),
                 }
             )
     for row, phash in zip(rows, perceptual_hashes(thumbnails[: len(rows)]), strict=True):

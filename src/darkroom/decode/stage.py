@@ -8,20 +8,19 @@ from typing import Any, Literal, NamedTuple
 from darkroom import UserError, files
 from darkroom.decode import (
     archives,
+    blank_images,
     duplicates,
-    flat,
-    layouts,
-    losses,
+    information_loss,
     output,
-    samples,
+    parallel,
+    resume,
     shards,
     small_classes,
-    spread,
     summaries,
-    thumbnails,
-    workfolder,
 )
-from darkroom.decode.preparation import Preparation
+from darkroom.decode.labels import label_members
+from darkroom.decode.pictures import bit_depth, thumbnails
+from darkroom.decode.pictures.preparation import Preparation
 from darkroom.decode.rejections import LEFT_OUT, Reason
 from darkroom.decode.shards import Row
 from darkroom.params import DecodeParams, ImageParams, LabelsParams
@@ -67,24 +66,24 @@ def decode(
         Nothing could be decoded, or more than `decode.max_rejected` is unusable. ``out`` is left as it was.
     """
     preparation = Preparation.of(image, decode)
-    with workfolder.opened(_key(raw, preparation, decode)) as work:
+    with resume.opened(_key(raw, preparation, decode)) as work:
         # Another process may have another working folder.
         source = raw if decode.backend == "threading" else raw.resolve()
         members, refused = archives.members(source, work / "nested", decode.max_bytes, decode.name_encoding)
-        labelling = layouts.label_members(members, labels, inbox)
-        warnings = labelling.warnings
+        labelled = label_members(members, labels, inbox)
+        warnings = labelled.warnings
         with summaries.told_on_failure(warnings):
-            _check_labels(labelling.members)
+            _check_labels(labelled.members)
             finished, preparation = _decode_in_depth(
-                labelling.members, work, preparation, image.bit_depth, decode
+                labelled.members, work, preparation, image.bit_depth, decode
             )
             flat_images = [(row.id, row.flat) for shard in finished for row in shard.rows if row.flat]
-            warnings += flat.warnings(flat_images)
-            outcome = _sorted_out(finished, [*refused, *labelling.refused], labels, decode)
+            warnings += blank_images.warnings(flat_images)
+            outcome = _sorted_out(finished, [*refused, *labelled.refused], labels, decode)
             _check(outcome, decode.max_rejected)
         used, unlabelled, rejected, _ = outcome
         warnings += small_classes.warnings(used)
-        warnings += losses.warnings(labelling.members, used, preparation)
+        warnings += information_loss.warnings(labelled.members, used, preparation)
 
         seen = _seen(finished, rejected, preparation)
         output.write(files.empty_folder(out), finished, used, preparation, decode.format)
@@ -116,7 +115,7 @@ def _key(raw: Path, preparation: Preparation, decode: DecodeParams) -> str:
     # By content, where that is known: a temporary checkout has files of other dates.
     sources: Any = seal.read_text(encoding="utf-8") if seal.is_file() else _stamps(raw)
     asked = [preparation.to_json(), decode.shard_images, decode.max_bytes, decode.name_encoding]
-    return workfolder.key([sources, asked])
+    return resume.key([sources, asked])
 
 
 def _stamps(raw: Path) -> list[list[str | int]]:
@@ -142,16 +141,16 @@ def _decode_in_depth(
     Shards lie in a folder named by the files they are made of: which these are may depend on a table of labels, and an
     earlier run may have read another.
     """
-    work /= workfolder.key([member.id for member in members])
+    work /= resume.key([member.id for member in members])
     work.mkdir(exist_ok=True)
     finished = _decode(members, work, preparation, decode)
     wide = [number for number, shard in enumerate(finished) if shard.wide]
     if not wide:
         return finished, preparation
-    depth = samples.depth_of(shard.brightest for shard in finished) if asked == "auto" else asked
+    depth = bit_depth.depth_of(shard.brightest for shard in finished) if asked == "auto" else asked
     preparation = preparation.with_bit_depth(depth)
     print(
-        samples.told([(finished[number].brightest, finished[number].wide) for number in wide], depth, asked)
+        bit_depth.told([(finished[number].brightest, finished[number].wide) for number in wide], depth, asked)
     )
     if asked == "auto" and depth < 16:
         deep = work / f"{depth}-bits"
@@ -179,7 +178,7 @@ def _decode(
         )
     tasks = [(shards.write, (parts[number], number, work, preparation)) for number in missing]
     total = sum(len(plan[number]) for number in missing)
-    spread.run(tasks, total, decode.workers, decode.backend)
+    parallel.run(tasks, total, decode.workers, decode.backend)
     return [shards.read(parts[number], number, work) for number in numbers]
 
 

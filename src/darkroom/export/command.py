@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from darkroom import backends
-from darkroom.decode import names
+from darkroom.decode.archives import names
 from darkroom.evaluate.classifier import described
 from darkroom.export import about, check, formats, output, pictures
 from darkroom.export.formats import Format

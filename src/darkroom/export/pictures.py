@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from darkroom import UserError
-from darkroom.decode import names
+from darkroom.decode.archives import names
 from darkroom.images import Images, Pixels
 from darkroom.predict import sources
 from darkroom.predict.batches import batches

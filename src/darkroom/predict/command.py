@@ -13,7 +13,8 @@ import numpy as np
 from tqdm import tqdm
 
 from darkroom import UserError, files
-from darkroom.decode import complaints, names
+from darkroom.decode.archives import names
+from darkroom.decode.pictures import decoder_stderr
 from darkroom.evaluate.classifier import Probabilities, described
 from darkroom.predict import sources, tables
 from darkroom.predict.batches import batches
@@ -94,7 +95,7 @@ def write(
     made = batches(pictures, model.prepare, model.shape, options.batch_size, workers)
     # Rows on a terminal show how far it is; a bar between them would only be in the way.
     hidden = True if options.output is None and sys.stdout.isatty() else None
-    with contextlib.closing(made), complaints.listening(), complaints.stderr() as stream:
+    with contextlib.closing(made), decoder_stderr.listening(), decoder_stderr.stderr() as stream:
         bar = tqdm(total=len(pictures), desc="predict", unit=" images", file=stream, disable=hidden)
         with bar:
             out.write(table.begin().encode())

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from darkroom import UserError, backends, how_to_install
-from darkroom.decode.preparation import Preparation
+from darkroom.decode.pictures.preparation import Preparation
 from darkroom.evaluate.classifier import Classifier, Probabilities, described
 from darkroom.images import Pixels
 from darkroom.predict import startup

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from darkroom import UserError
-from darkroom.decode import archives, formats, leftovers, names, places
-from darkroom.decode.places import Place
+from darkroom.decode import archives
+from darkroom.decode.archives import extents, names, system_files
+from darkroom.decode.archives.extents import Place
+from darkroom.decode.pictures import formats
 from darkroom.decode.rejections import Reason, Rejected
 
 _ITSELF = "(the archive itself)"  # under which the reader tells damage that hides the names of what it hit
@@ -74,7 +76,7 @@ class Sources:
             name = f"{entry.name}/" if entry.is_dir() else entry.name
             if (
                 entry.name.startswith(".")
-                or leftovers.told(name, ())
+                or system_files.told(name, ())
                 or (entry.is_symlink() and entry.is_dir())
             ):
                 continue
@@ -90,7 +92,7 @@ class Sources:
             yield from self._opened(path)
 
     def _loose(self, path: Path) -> Source:
-        place = places.whole_file(path)
+        place = extents.whole_file(path)
         if place.bytes > self._max_bytes:
             return Bad(
                 printable(str(path)),
@@ -112,7 +114,7 @@ class Sources:
             yield Bad(printable(str(path)), _reworded(words))
             return
         for member in members:
-            if member.place == places.whole_file(link):
+            if member.place == extents.whole_file(link):
                 yield self._loose(path)
             else:
                 yield Picture(f"{printable(str(path))}/{member.id}", member.place)
@@ -161,8 +163,8 @@ def read(picture: Picture) -> bytes:
         It cannot be read.
     """
     if picture.place.bytes > _LARGE:
-        formats.sniff(places.head(picture.place, 512))
-    return places.read(picture.place)
+        formats.sniff(extents.head(picture.place, 512))
+    return extents.read(picture.place)
 
 
 def bad(picture: Picture, error: Rejected | OSError) -> Bad:

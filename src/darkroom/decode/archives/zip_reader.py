@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from darkroom.decode import names
-from darkroom.decode.places import Found, Listed, Lost, Place
+from darkroom.decode.archives import names
+from darkroom.decode.archives.extents import Found, Listed, Lost, Place
 from darkroom.decode.rejections import Reason, Rejected
 
 # The format: APPNOTE.TXT of PKWARE, sections 4.3.12 (entry), 4.3.14 to 4.3.16 (the three records of the end).

@@ -10,7 +10,7 @@ import joblib
 from tqdm import tqdm
 
 from darkroom import UserError, how_to_install
-from darkroom.decode import complaints
+from darkroom.decode.pictures import decoder_stderr
 
 
 def run(
@@ -23,7 +23,7 @@ def run(
     UserError
         ``backend`` is a cluster whose package is not installed; or a worker was out of memory, or was killed.
     """
-    with _backend(backend, workers), complaints.stderr() as stream, _losses(workers):
+    with _backend(backend, workers), decoder_stderr.stderr() as stream, _losses(workers):
         parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch="2 * n_jobs")
         # disable=None: a bar on a terminal, nothing in a log.
         with tqdm(total=total, desc="decode", unit="file", file=stream, disable=None) as bar:

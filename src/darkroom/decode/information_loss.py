@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from darkroom.decode import archives, pixels
-from darkroom.decode.preparation import Preparation
+from darkroom.decode import archives
+from darkroom.decode.pictures import decoding
+from darkroom.decode.pictures.preparation import Preparation
 from darkroom.decode.rejections import Rejected
 from darkroom.decode.shards import Row
 
@@ -62,9 +63,9 @@ def _fading(members: Sequence[archives.Member], rows: Sequence[Row], preparation
 
 
 def _is_coloured(member: archives.Member, preparation: Preparation) -> bool:
-    limits = pixels.Limits(preparation.max_pixels, preparation.min_side)
+    limits = decoding.Limits(preparation.max_pixels, preparation.min_side)
     try:
-        picture = pixels.decode(archives.read(member), "rgb", limits, shrink_to=(32, 32)).pixels
+        picture = decoding.decode(archives.read(member), "rgb", limits, shrink_to=(32, 32)).pixels
     except Rejected:  # of a damage that only decoding in colour meets: it was used in grey
         return False
     return float(np.ptp(picture, axis=2).mean()) > _COLOURED

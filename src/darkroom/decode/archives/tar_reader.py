@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from darkroom.decode import names
-from darkroom.decode.places import Found, Listed, Lost, Place, pread
+from darkroom.decode.archives import names
+from darkroom.decode.archives.extents import Found, Listed, Lost, Place, pread
 from darkroom.decode.rejections import Reason, Rejected
 
 BLOCK = 512

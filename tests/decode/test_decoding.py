@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from darkroom.decode import complaints, formats, pixels
-from darkroom.decode.preparation import Preparation
+from darkroom.decode.pictures import decoder_stderr, decoding, formats
+from darkroom.decode.pictures.preparation import Preparation
 from darkroom.decode.rejections import Reason, Rejected
 
-LIMITS = pixels.Limits(max_pixels=100_000_000, min_side=1)
+LIMITS = decoding.Limits(max_pixels=100_000_000, min_side=1)
 
 REJECTED = {
     "Thumbs.db": Reason.NOT_AN_IMAGE,
@@ -91,7 +91,7 @@ def test_the_table_names_every_odd_file(real_images: Path) -> None:
 @pytest.mark.parametrize("name", REJECTED)
 def test_an_odd_file_is_rejected_with_its_reason(real_images: Path, name: str) -> None:
     with pytest.raises(Rejected) as rejection:
-        pixels.decode((real_images / "odd" / name).read_bytes(), "rgb", LIMITS)
+        decoding.decode((real_images / "odd" / name).read_bytes(), "rgb", LIMITS)
     assert rejection.value.reason is REJECTED[name]
     assert rejection.value.detail
     assert "0x7f" not in rejection.value.detail
@@ -100,10 +100,10 @@ def test_an_odd_file_is_rejected_with_its_reason(real_images: Path, name: str) -
 @pytest.mark.parametrize(("color", "mode"), [("grayscale", "L"), ("rgb", "RGB")])
 @pytest.mark.parametrize("name", DECODED)
 def test_an_odd_file_decodes_as_by_pillow(
-    real_images: Path, name: str, color: pixels.Color, mode: str
+    real_images: Path, name: str, color: decoding.Color, mode: str
 ) -> None:
     data = (real_images / "odd" / name).read_bytes()
-    picture = pixels.decode(data, color, LIMITS)
+    picture = decoding.decode(data, color, LIMITS)
     expected = reference(data, mode)
     assert picture.pixels.dtype == np.uint8
     assert (picture.width, picture.height) == DECODED[name]
@@ -125,9 +125,9 @@ FORMATS = ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000", "TGA
 
 @pytest.mark.parametrize("kind", [*FORMATS, "MPO"])
 @pytest.mark.parametrize(("color", "mode"), [("grayscale", "L"), ("rgb", "RGB")])
-def test_every_supported_format_decodes(kind: str, color: pixels.Color, mode: str) -> None:
+def test_every_supported_format_decodes(kind: str, color: decoding.Color, mode: str) -> None:
     data = encoded(kind)
-    assert np.abs(pixels.decode(data, color, LIMITS).pixels - reference(data, mode)).mean() <= 2
+    assert np.abs(decoding.decode(data, color, LIMITS).pixels - reference(data, mode)).mean() <= 2
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -135,7 +135,7 @@ def test_a_file_cut_short_is_never_half_used(kind: str) -> None:
     data = encoded(kind)
     for part in (0.3, 0.6, 0.9):
         with pytest.raises(Rejected) as rejection:
-            pixels.decode(data[: int(len(data) * part)], "rgb", LIMITS)
+            decoding.decode(data[: int(len(data) * part)], "rgb", LIMITS)
         assert rejection.value.reason in (Reason.TRUNCATED, Reason.CORRUPT)
 
 
@@ -145,7 +145,7 @@ def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
     exif = Image.Exif()
     exif[274] = orientation
     data = encoded(kind, exif=exif)
-    picture = pixels.decode(data, "grayscale", LIMITS)
+    picture = decoding.decode(data, "grayscale", LIMITS)
     assert np.abs(picture.pixels - reference(data, "L")).mean() <= 2
     assert (picture.width, picture.height) == ((64, 48) if orientation < 5 else (48, 64))
 
@@ -153,22 +153,22 @@ def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
 @pytest.mark.parametrize("kind", FORMATS)
 def test_too_many_pixels_are_refused_from_the_header(kind: str) -> None:
     with pytest.raises(Rejected, match="64 x 48 = 3072 pixels") as rejection:
-        pixels.decode(encoded(kind), "rgb", pixels.Limits(max_pixels=3071, min_side=1))
+        decoding.decode(encoded(kind), "rgb", decoding.Limits(max_pixels=3071, min_side=1))
     assert rejection.value.reason is Reason.TOO_LARGE
-    assert pixels.decode(encoded(kind), "rgb", pixels.Limits(max_pixels=3072, min_side=1))
+    assert decoding.decode(encoded(kind), "rgb", decoding.Limits(max_pixels=3072, min_side=1))
 
 
 def test_a_frame_beyond_the_header_is_refused_before_it_is_made() -> None:
     frame = b",\0\0\0\0\xff\xff\xff\xff\0\x02\0\0;"
     data = b"GIF89a\x01\0\x01\0\xf0\0\0" + bytes(6) + frame
     with pytest.raises(Rejected) as rejection:
-        pixels.decode(data, "rgb", LIMITS)
+        decoding.decode(data, "rgb", LIMITS)
     assert rejection.value.reason is Reason.TOO_LARGE
 
 
 def test_too_short_a_side_is_refused() -> None:
     with pytest.raises(Rejected) as rejection:
-        pixels.decode(encoded("JPEG"), "rgb", pixels.Limits(max_pixels=10**6, min_side=49))
+        decoding.decode(encoded("JPEG"), "rgb", decoding.Limits(max_pixels=10**6, min_side=49))
     assert rejection.value.reason is Reason.TOO_SMALL
 
 
@@ -194,7 +194,7 @@ def test_too_short_a_side_is_refused() -> None:
 )
 def test_what_is_no_picture_or_a_damaged_netpbm_says_so(data: bytes, reason: Reason) -> None:
     with pytest.raises(Rejected) as rejection:
-        pixels.decode(data, "rgb", LIMITS)
+        decoding.decode(data, "rgb", LIMITS)
     assert rejection.value.reason is reason
 
 
@@ -202,7 +202,7 @@ def test_floating_point_pixels_are_unsupported() -> None:
     file = io.BytesIO()
     Image.fromarray(np.ones((8, 8), np.float32)).save(file, "TIFF")
     with pytest.raises(Rejected) as rejection:
-        pixels.decode(file.getvalue(), "rgb", LIMITS)
+        decoding.decode(file.getvalue(), "rgb", LIMITS)
     assert rejection.value.reason is Reason.UNSUPPORTED
 
 
@@ -216,7 +216,7 @@ def test_bytes_missing_inside_a_scan_are_found(capfd: pytest.CaptureFixture[str]
     data = photo()
     middle = len(data) // 2
     with pytest.raises(Rejected) as rejection:
-        pixels.decode(data[:middle] + data[middle + 2000 :], "grayscale", LIMITS)
+        decoding.decode(data[:middle] + data[middle + 2000 :], "grayscale", LIMITS)
     assert rejection.value.reason in (Reason.TRUNCATED, Reason.CORRUPT)
     assert "JPEG" in rejection.value.detail
     assert capfd.readouterr().err == ""
@@ -231,22 +231,22 @@ def test_damage_is_blamed_on_the_right_picture_among_threads() -> None:
 
     def usable(data: bytes) -> bool:
         try:
-            pixels.decode(data, "grayscale", LIMITS)
+            decoding.decode(data, "grayscale", LIMITS)
         except Rejected:
             return False
         return True
 
     files = [bad if number % 3 == 0 else good for number in range(120)]
-    with complaints.listening(), ThreadPoolExecutor(4) as threads:
+    with decoder_stderr.listening(), ThreadPoolExecutor(4) as threads:
         assert list(threads.map(usable, files)) == [data is good for data in files]
 
 
 def test_what_others_write_to_stderr_is_printed_in_the_end(capfd: pytest.CaptureFixture[str]) -> None:
     import os
 
-    with complaints.listening():
+    with decoder_stderr.listening():
         os.write(2, b"a line of somebody else\n")
-        with complaints.stderr() as stream:
+        with decoder_stderr.stderr() as stream:
             stream.write("at once\n")
             stream.flush()
             assert capfd.readouterr().err == "at once\n"
@@ -256,7 +256,7 @@ def test_what_others_write_to_stderr_is_printed_in_the_end(capfd: pytest.Capture
 @pytest.mark.parametrize("color", ["grayscale", "rgb"])
 @pytest.mark.parametrize("size", [16, 32, 80, 128])
 def test_reduced_decoding_stays_within_two_grey_levels(
-    real_images: Path, color: pixels.Color, size: int
+    real_images: Path, color: decoding.Color, size: int
 ) -> None:
     photos = [
         *sorted((real_images / "dogs-vs-cats" / "train").iterdir())[::50],
@@ -274,7 +274,7 @@ def test_reduced_decoding_stays_within_two_grey_levels(
 
 
 def test_reduced_decoding_reports_the_full_size() -> None:
-    picture = pixels.decode(photo(), "grayscale", LIMITS, shrink_to=(32, 32))
+    picture = decoding.decode(photo(), "grayscale", LIMITS, shrink_to=(32, 32))
     assert picture.pixels.shape == (120, 160)
     assert (picture.width, picture.height) == (320, 240)
 
@@ -283,7 +283,7 @@ def test_reduced_decoding_reports_the_full_size() -> None:
 def test_heif_says_what_to_install(monkeypatch: pytest.MonkeyPatch, brands: bytes) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(Rejected, match="install pillow-heif") as rejection:
-        pixels.decode(bytes((0, 0, 0, 8 + len(brands))) + b"ftyp" + brands, "rgb", LIMITS)
+        decoding.decode(bytes((0, 0, 0, 8 + len(brands))) + b"ftyp" + brands, "rgb", LIMITS)
     assert rejection.value.reason is Reason.UNSUPPORTED
     assert "`make extra-heif`" in rejection.value.detail
 
@@ -292,9 +292,9 @@ def test_heif_is_decoded_where_the_extra_is_installed() -> None:
     pillow_heif = pytest.importorskip("pillow_heif")
     pillow_heif.register_heif_opener()
     data = encoded("HEIF", quality=95)
-    assert np.abs(pixels.decode(data, "rgb", LIMITS).pixels - reference(data, "RGB")).mean() <= 2
+    assert np.abs(decoding.decode(data, "rgb", LIMITS).pixels - reference(data, "RGB")).mean() <= 2
     with pytest.raises(Rejected, match="64 x 48 = 3072 pixels"):
-        pixels.decode(data, "rgb", pixels.Limits(max_pixels=3071, min_side=1))
+        decoding.decode(data, "rgb", decoding.Limits(max_pixels=3071, min_side=1))
 
 
 def test_avif_under_a_general_brand_is_avif() -> None:
@@ -323,8 +323,8 @@ PAM = b"P7\nWIDTH 4\n# a comment\nHEIGHT 3\nDEPTH %d\nMAXVAL 255\nTUPLTYPE GRAYS
     ids=["P1", "P2", "P4", "P5", "P5 12 bits", "P5 16 bits", "PAM", "PAM with opacity"],
 )
 def test_netpbm_gray_in_all_its_forms(data: bytes, expected: np.ndarray) -> None:
-    assert np.array_equal(pixels.decode(data, "grayscale", LIMITS).pixels, expected)
-    assert np.array_equal(pixels.decode(data, "rgb", LIMITS).pixels[..., 1], expected)
+    assert np.array_equal(decoding.decode(data, "grayscale", LIMITS).pixels, expected)
+    assert np.array_equal(decoding.decode(data, "rgb", LIMITS).pixels[..., 1], expected)
 
 
 @pytest.mark.parametrize("most", [255, 65535])
@@ -340,7 +340,7 @@ def test_netpbm_color_in_all_its_forms(most: int, plain: bool) -> None:
         else wide.tobytes()
     )
     data = b"P%d\n7 5\n%d\n" % (3 if plain else 6, most) + raster
-    assert np.array_equal(pixels.decode(data, "rgb", LIMITS).pixels, color)
+    assert np.array_equal(decoding.decode(data, "rgb", LIMITS).pixels, color)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -350,12 +350,12 @@ def test_samples_of_16_bits_keep_the_bits_that_are_used(suffix: str, channels: i
     if channels == 4:
         wide[..., 3] = 65535
     data = cv2.imencode(suffix, wide)[1].tobytes()
-    picture = pixels.decode(data, "rgb", LIMITS, rendering=pixels.Rendering(bit_depth=12))
+    picture = decoding.decode(data, "rgb", LIMITS, rendering=decoding.Rendering(bit_depth=12))
     expected = np.broadcast_to(wide[..., 2::-1] if channels > 1 else wide, (9, 11, 3)) >> 4
     assert np.array_equal(picture.pixels, expected)
     assert picture.brightest == wide[..., :3].max()
-    assert pixels.decode(data, "rgb", LIMITS).pixels.max() == 15
-    clipped = pixels.decode(data, "rgb", LIMITS, rendering=pixels.Rendering(bit_depth=10)).pixels
+    assert decoding.decode(data, "rgb", LIMITS).pixels.max() == 15
+    clipped = decoding.decode(data, "rgb", LIMITS, rendering=decoding.Rendering(bit_depth=10)).pixels
     used = np.broadcast_to(wide[..., 2::-1] if channels > 1 else wide, (9, 11, 3))
     assert np.array_equal(clipped, np.minimum(used >> 2, 255))
 
@@ -373,7 +373,7 @@ def test_gray_with_opacity_in_16_bits_keeps_both_halves() -> None:
         + chunk(b"IDAT", zlib.compress(scan))
         + chunk(b"IEND", b"")
     )
-    picture = pixels.decode(data, "grayscale", LIMITS, rendering=pixels.Rendering((0, 0, 0), 12))
+    picture = decoding.decode(data, "grayscale", LIMITS, rendering=decoding.Rendering((0, 0, 0), 12))
     assert picture.pixels.tolist() == [[1000 >> 4, 0], [255, 1]]
 
 
@@ -385,7 +385,7 @@ def test_a_tiff_that_says_12_bits_is_taken_at_its_word() -> None:
         struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags
     )
     data = (b"II*\0\x08\0\0\0" + directory + bytes(4)).ljust(200, b"\0") + packed
-    picture = pixels.decode(data, "grayscale", LIMITS)
+    picture = decoding.decode(data, "grayscale", LIMITS)
     assert (picture.pixels.tolist(), picture.brightest) == ([[255, 0, 128, 128]], None)
 
 
@@ -404,18 +404,18 @@ def test_numbers_that_are_no_levels_are_unsupported(dtype: type, word: str) -> N
         Image.fromarray(np.ones((8, 8), dtype)).save(file, "TIFF")
         data = bytearray(file.getvalue())
     with pytest.raises(Rejected, match=word) as rejection:
-        pixels.decode(bytes(data), "rgb", LIMITS)
+        decoding.decode(bytes(data), "rgb", LIMITS)
     assert rejection.value.reason is Reason.UNSUPPORTED
 
 
 @pytest.mark.parametrize(("background", "gray"), [((255, 255, 255), 255), ((0, 0, 0), 0), ((255, 0, 0), 76)])
 def test_transparent_pixels_show_the_background(background: tuple[int, int, int], gray: int) -> None:
     data = cv2.imencode(".png", np.array([[[9, 9, 9, 0], [9, 9, 9, 255]]], np.uint8))[1].tobytes()
-    rendering = pixels.Rendering(background)
-    assert pixels.decode(data, "rgb", LIMITS, rendering=rendering).pixels.tolist() == [
+    rendering = decoding.Rendering(background)
+    assert decoding.decode(data, "rgb", LIMITS, rendering=rendering).pixels.tolist() == [
         [[*background], [9, 9, 9]]
     ]
-    assert pixels.decode(data, "grayscale", LIMITS, rendering=rendering).pixels.tolist() == [[gray, 9]]
+    assert decoding.decode(data, "grayscale", LIMITS, rendering=rendering).pixels.tolist() == [[gray, 9]]
 
 
 def test_a_preparation_of_before_means_white_and_16_bits() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darkroom import phash
-from darkroom.decode import pixels, resizing, steps
+from darkroom.decode.pictures import decoding, resizing, steps
 from darkroom.images import Pixels
 from darkroom.params import DecodeParams, ImageParams
 
@@ -36,7 +36,7 @@ class Preparation:
     """
 
     resolution: tuple[int, int]
-    color: pixels.Color
+    color: decoding.Color
     resize: str
     interpolation: str
     steps: tuple[str, ...]
@@ -104,9 +104,9 @@ class Preparation:
             if self.reduced and not self.steps and self.interpolation in ("auto", "area")
             else None
         )
-        limits = pixels.Limits(self.max_pixels, self.min_side)
-        rendering = pixels.Rendering(self.background, self.bit_depth)
-        picture = pixels.decode(data, self.color, limits, shrink_to, rendering)
+        limits = decoding.Limits(self.max_pixels, self.min_side)
+        rendering = decoding.Rendering(self.background, self.bit_depth)
+        picture = decoding.decode(data, self.color, limits, shrink_to, rendering)
         image = resizing.resize(
             steps.apply(picture.pixels, self.steps), self.resolution, self.resize, self.interpolation
         )

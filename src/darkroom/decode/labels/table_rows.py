@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from darkroom import UserError
-from darkroom.decode import tables
-from darkroom.decode.splits import ALLOWED, split_named
-from darkroom.decode.tables import Table
+from darkroom.decode.labels import table_text
+from darkroom.decode.labels.predefined_splits import ALLOWED, split_named
+from darkroom.decode.labels.table_text import Table
 from darkroom.params import LabelsParams
 
 SHOWN = 3
@@ -33,7 +33,7 @@ def read(where: str, table: Table, labels: LabelsParams) -> tuple[list[Row], lis
     """
 
     def column(key: str, name: str) -> int:
-        return tables.column(where, table.columns, key, name)
+        return table_text.column(where, table.columns, key, name)
 
     path = column("path_column", labels.path_column)
     split = None if labels.split_column is None else column("split_column", labels.split_column)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from darkroom import UserError, files
-from darkroom.decode import encodings, leftovers, names, places, tars, zips
-from darkroom.decode.places import Found, Listed, Place
+from darkroom.decode.archives import extents, name_encodings, names, system_files, tar_reader, zip_reader
+from darkroom.decode.archives.extents import Found, Listed, Place
 from darkroom.decode.rejections import Reason, Rejected
 
 _NO_DATA = ("source.json", files.SEAL)
@@ -109,13 +109,13 @@ def members(
     if not paths:
         raise UserError(f"{raw}: empty; expected the source's archives, which the stage fetch brings")
     listing = _Listing(files.empty_folder(scratch), max_bytes, name_encoding)
-    kinds = {path: _kind(places.whole_file(path)) if path.is_file() else "" for path in paths}
+    kinds = {path: _kind(extents.whole_file(path)) if path.is_file() else "" for path in paths}
     several = sum(kind != "" for kind in kinds.values()) > 1
     for path, kind in kinds.items():
         if kind:
             _add_archive(listing, path, kind, f"{path.name}/" if several else "")
         elif path.is_file():
-            listing.add("", Found(path.name, places.whole_file(path)))
+            listing.add("", Found(path.name, extents.whole_file(path)))
         else:
             listing.refuse(path.name, Reason.NOT_A_FILE, "a folder or device; expected archives and images")
     if listing.bytes > max_bytes:
@@ -134,14 +134,14 @@ def read(member: Member) -> bytes:
     Rejected
         It is truncated or corrupt, or compressed in a way that is not read.
     """
-    return places.read(member.place)
+    return extents.read(member.place)
 
 
 def _add_archive(listing: "_Listing", path: Path, kind: str, prefix: str) -> None:
     if kind in _UNREAD.values():
         raise UserError(f"{path}: a {kind} archive, which is not read; pack it again as zip or tar")
     try:
-        for item in listing.opened(places.whole_file(path), kind, path.name):
+        for item in listing.opened(extents.whole_file(path), kind, path.name):
             listing.add_with_nested(prefix, item, path.name)
     except Rejected as error:
         hint = "raise decode.max_bytes in params.yaml if you trust it"
@@ -152,20 +152,24 @@ def _add_archive(listing: "_Listing", path: Path, kind: str, prefix: str) -> Non
 
 def _kind(place: Place) -> str:
     """Return what archive lies at ``place``, by its content: "" for none."""
-    start = places.head(place, _HEAD)
+    start = extents.head(place, _HEAD)
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"PK00PK")):
         return "zip"
-    for kind, magic in (("tar.gz", tars.GZIP), ("tar.bz2", tars.BZIP2), ("tar.xz", tars.XZ)):
+    for kind, magic in (
+        ("tar.gz", tar_reader.GZIP),
+        ("tar.bz2", tar_reader.BZIP2),
+        ("tar.xz", tar_reader.XZ),
+    ):
         if start.startswith(magic):
             return kind
     for magic, kind in _UNREAD.items():
         if start.startswith(magic):
             return kind
-    if tars.is_header(start):
+    if tar_reader.is_header(start):
         return "tar"
     # A zip may have a program before it, which unpacks it where it is run.
     may_end_so = place.method is None and start and not start.startswith(_IMAGE_STARTS)
-    return "zip" if may_end_so and zips.has_end(place) else ""
+    return "zip" if may_end_so and zip_reader.has_end(place) else ""
 
 
 class _Listing:
@@ -186,7 +190,7 @@ class _Listing:
 
     def add(self, prefix: str, item: Listed, container: str = "") -> None:
         """Add a file under ``prefix``; what has no name of its own is told under ``container``."""
-        if told := leftovers.told(item.name, PICTURES):
+        if told := system_files.told(item.name, PICTURES):
             self.refuse(prefix + item.name, Reason.SYSTEM_FILE, told)
         elif not isinstance(item, Found):
             self.refuse(prefix + item.name if item.name else container, item.reason, item.detail)
@@ -236,32 +240,32 @@ class _Listing:
         texts, reading, so_read = names.together([item.name for item in found], self._name_encoding)
         for number, text in enumerate(texts):
             if text != found[number].name:
-                name = zips.with_slashes(text) if kind == "zip" else text
+                name = zip_reader.with_slashes(text) if kind == "zip" else text
                 found[number] = found[number]._replace(name=name)
         if reading:
             example = names.shown(found[so_read[0]].name)
             judged = self._name_encoding == "auto"
-            print(encodings.told(shown, len(so_read), example, reading, judged), file=sys.stderr)
+            print(name_encodings.told(shown, len(so_read), example, reading, judged), file=sys.stderr)
         return found
 
     def _opened(self, place: Place, kind: str) -> list[Listed]:
         if kind == "zip":
-            return zips.listed(place)
+            return zip_reader.listed(place)
         damage = ""
         if kind != "tar":
             target = next(self._names)
             try:
-                place, damage = tars.flattened(place, target, self._max_bytes - self._written)
+                place, damage = tar_reader.flattened(place, target, self._max_bytes - self._written)
             finally:
                 self._account(target)
-        return tars.listed(place, damage)
+        return tar_reader.listed(place, damage)
 
     def _in_place(self, place: Place) -> Place:
         """Return ``place`` itself where it lies bare, else where its content now does."""
         if place.method is None:
             return place
-        if place.method == places.STORED:
-            return places.bare(place)
+        if place.method == extents.STORED:
+            return extents.bare(place)
         if place.bytes > self._max_bytes - self._written:
             raise Rejected(
                 Reason.TOO_LARGE, f"{place.bytes} bytes, more than decode.max_bytes leaves for scratch"
@@ -269,11 +273,11 @@ class _Listing:
         target = next(self._names)
         try:
             with target.open("xb") as file:
-                for chunk in places.chunks(place):
+                for chunk in extents.chunks(place):
                     file.write(chunk)
         finally:
             self._account(target)
-        return places.whole_file(target)
+        return extents.whole_file(target)
 
     def _account(self, target: Path) -> None:
         self._written += target.stat().st_size
@@ -300,4 +304,4 @@ class _Listing:
 def _may_be_archive(item: Found) -> bool:
     if not item.place.bytes or item.name.lower().endswith(PICTURES + _DOCUMENTS):
         return False
-    return not leftovers.told(item.name, PICTURES)
+    return not system_files.told(item.name, PICTURES)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from darkroom import UserError
 from darkroom.decode.archives import Member
-from darkroom.decode.splits import Folders, Layout
+from darkroom.decode.labels.predefined_splits import Folders, Layout
 from darkroom.params import LabelsParams
 
 _SHOWN = 3  # classes or files in a message

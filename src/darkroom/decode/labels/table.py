@@ -5,10 +5,11 @@ from functools import cached_property
 from pathlib import Path
 
 from darkroom import UserError, files
-from darkroom.decode import archives, table_rows, tables
+from darkroom.decode import archives
 from darkroom.decode.archives import Member
+from darkroom.decode.labels import table_rows, table_text
+from darkroom.decode.labels.table_rows import SHOWN, Row
 from darkroom.decode.rejections import Rejected
-from darkroom.decode.table_rows import SHOWN, Row
 from darkroom.params import LabelsParams
 
 _AMBIGUOUS = -1
@@ -44,7 +45,7 @@ class Manifest:
 
     def __init__(self, members: Sequence[Member], labels: LabelsParams, inbox: Path) -> None:
         self.member, self._where, content = _found(members, labels, inbox)
-        table = tables.read(self._where, content, labels.encoding)
+        table = table_text.read(self._where, content, labels.encoding)
         rows, self.warnings = table_rows.read(self._where, table, labels)
         self._rows = self._matched(rows, [member.id for member in members])
 
@@ -157,7 +158,7 @@ def _found(members: Sequence[Member], labels: LabelsParams, inbox: Path) -> tupl
         )
         raise UserError(
             f"params.yaml: labels.file: {labels.file!r} is {where}; there is {', '.join(known[:10]) or 'no table'}"
-            f"{tables.nearest(name, known)}"
+            f"{table_text.nearest(name, known)}"
         )
     try:
         return inside, f"{inside.id} of the source", archives.read(inside)

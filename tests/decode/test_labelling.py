@@ -7,8 +7,8 @@ import pytest
 
 from darkroom import UserError
 from darkroom.decode.archives import Member, Refused
-from darkroom.decode.layouts import label_members
-from darkroom.decode.places import whole_file
+from darkroom.decode.archives.extents import whole_file
+from darkroom.decode.labels.labelling import label_members
 from darkroom.decode.rejections import Reason
 from darkroom.params import LabelsParams, read_params
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from darkroom.decode import encodings
+from darkroom.decode.archives import name_encodings
 
 WORDS = {
     "cp932": ["猫", "犬", "写真", "りんご", "トマト", "良品", "不良品", "ネコ", "うさぎ", "表"],
@@ -21,28 +21,28 @@ CASES = [(encoding, word) for encoding, words in WORDS.items() for word in words
 @pytest.mark.parametrize(("encoding", "word"), CASES)
 def test_one_folder_is_read_right(encoding: str, word: str) -> None:
     raw = word.encode(encoding)
-    reading = encodings.read([raw + b"/1.jpg", raw + b"/2.jpg"], "auto")
+    reading = name_encodings.read([raw + b"/1.jpg", raw + b"/2.jpg"], "auto")
     assert raw.decode(reading.encoding) == word
 
 
 @pytest.mark.parametrize("word", ["猫", "狗", "牛", "花", "火车"])
 def test_what_could_be_korean_as_well_as_chinese_is_called_a_guess(word: str) -> None:
-    assert not encodings.read([word.encode("gbk") + b"/1.jpg"], "auto").sure
+    assert not name_encodings.read([word.encode("gbk") + b"/1.jpg"], "auto").sure
 
 
 @pytest.mark.parametrize("encoding", WORDS)
 def test_a_reading_that_is_sure_is_right(encoding: str) -> None:
     raw = [word.encode(encoding) for word in WORDS[encoding]]
-    reading = encodings.read(raw, "auto")
+    reading = name_encodings.read(raw, "auto")
     assert [name.decode(reading.encoding) for name in raw] == WORDS[encoding]
 
 
 def test_many_files_of_one_folder_are_no_more_evidence_than_one() -> None:
     raw = "고양이".encode("cp949")
-    one = encodings.read([raw + b"/1.jpg"], "auto")
-    assert one == encodings.read([raw + b"/%d.jpg" % number for number in range(100)], "auto")
+    one = name_encodings.read([raw + b"/1.jpg"], "auto")
+    assert one == name_encodings.read([raw + b"/%d.jpg" % number for number in range(100)], "auto")
 
 
 def test_bytes_that_are_no_text_still_have_a_reading() -> None:
-    assert encodings.read([b"\x81\xff\xfe\x80"], "auto").encoding
-    assert encodings.read([b"\x81"], "gbk") == encodings.Reading("gbk", True)
+    assert name_encodings.read([b"\x81\xff\xfe\x80"], "auto").encoding
+    assert name_encodings.read([b"\x81"], "gbk") == name_encodings.Reading("gbk", True)

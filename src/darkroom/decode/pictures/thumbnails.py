@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from darkroom import files
-from darkroom.decode import complaints, formats, pixels, resizing
+from darkroom.decode.pictures import decoder_stderr, decoding, formats, resizing
 from darkroom.decode.rejections import Reason, Rejected
 from darkroom.images import Pixels
 
@@ -33,11 +33,11 @@ def of_file(data: bytes, reason: Reason, max_pixels: int) -> Pixels | None:
 
     Of damaged files, JPEGs alone: what other decoders hand out of them is nothing, or a crash. One that ends too early
     is given an end, and its decoder fills what is missing with grey. Call it inside
-    :func:`darkroom.decode.complaints.listening`.
+    :func:`darkroom.decode.pictures.decoder_stderr.listening`.
     """
     if reason is Reason.TOO_SMALL:
         try:
-            return of_pixels(pixels.decode(data, "rgb", pixels.Limits(max_pixels, 1)).pixels)
+            return of_pixels(decoding.decode(data, "rgb", decoding.Limits(max_pixels, 1)).pixels)
         except Rejected:
             return None
     header = formats.jpeg_header(data) if data.startswith(_START_OF_JPEG) else None
@@ -53,7 +53,7 @@ def of_file(data: bytes, reason: Reason, max_pixels: int) -> Pixels | None:
                 raise MemoryError(error.err) from None
             return None
 
-    picture, _ = complaints.decoded(attempt)
+    picture, _ = decoder_stderr.decoded(attempt)
     return None if picture is None else of_pixels(picture)
 
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from darkroom.decode import label_checks, splits, table_rows, tables
 from darkroom.decode.archives import Member, Refused
-from darkroom.decode.manifests import Manifest
+from darkroom.decode.labels import label_checks, predefined_splits, table_rows, table_text
+from darkroom.decode.labels.predefined_splits import Folders
+from darkroom.decode.labels.table import Manifest
 from darkroom.decode.rejections import Reason
-from darkroom.decode.splits import Folders
 from darkroom.params import LabelsParams
 
 _ARCHIVE = re.compile(r"\.(zip|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))$", re.IGNORECASE)
@@ -101,7 +101,7 @@ def _without_excluded(
 
 def _unknown(labels: LabelsParams, seen: Collection[str]) -> list[str]:
     return [
-        f"params.yaml: labels.{key}: no file has the label {label!r}{tables.nearest(label, seen)}"
+        f"params.yaml: labels.{key}: no file has the label {label!r}{table_text.nearest(label, seen)}"
         for key, wanted in (("skip", labels.skip), ("map", list(labels.map)))
         for label in wanted
         if label not in seen
@@ -121,7 +121,7 @@ def _with_splits(members: Sequence[Member], labels: LabelsParams, said: Sequence
     """Read the splits of files that have their labels from elsewhere; only folders of labelled ones can be splits."""
     paths = [folders(member.id) for member in members]
     labelled = {path for path, label in zip(paths, said, strict=True) if label is not None}
-    layout = splits.layout(labelled, (), labels.split_folders)
+    layout = predefined_splits.layout(labelled, (), labels.split_folders)
     return _Read(said, [layout.split(path) for path in paths], layout.warnings)
 
 
@@ -130,7 +130,7 @@ def _by_folder(members: Sequence[Member], labels: LabelsParams) -> _Read:
     pictures = {
         path for path, member in zip(paths, members, strict=True) if not _BESIDE_PICTURES.search(member.id)
     }
-    layout = splits.layout(pictures, labels.depths, labels.split_folders)
+    layout = predefined_splits.layout(pictures, labels.depths, labels.split_folders)
     said = [
         None if path in layout.bare else by_folder(path, labels.depths, layout.splits.get(path, {}))
         for path in paths

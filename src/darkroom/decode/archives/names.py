@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from darkroom.decode import encodings
+from darkroom.decode.archives import name_encodings
 from darkroom.decode.rejections import Reason, Rejected
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -23,7 +23,7 @@ def decoded(raw: bytes, certain: bool = False) -> str:
     return raw.decode("ascii", "surrogateescape") if doubtful else text
 
 
-def together(found: Sequence[str], wanted: str) -> tuple[list[str], encodings.Reading | None, list[int]]:
+def together(found: Sequence[str], wanted: str) -> tuple[list[str], name_encodings.Reading | None, list[int]]:
     """Return the names of one archive, as :func:`decoded` gave them, with those that are not UTF-8 read by a code page.
 
     Parameters
@@ -45,13 +45,17 @@ def together(found: Sequence[str], wanted: str) -> tuple[list[str], encodings.Re
     others = [raw for raw in unread.values() if not is_utf8(raw.decode("utf-8", "surrogateescape"))]
     texts = list(found)
     reading = (
-        encodings.read(others or unread.values(), wanted) if unread and (others or wanted != "auto") else None
+        name_encodings.read(others or unread.values(), wanted)
+        if unread and (others or wanted != "auto")
+        else None
     )
     so_read = []
     for place, raw in unread.items():
         texts[place] = utf8 = raw.decode("utf-8", "surrogateescape")
         # What is UTF-8 by accident is two bytes of one character; in a code page of one byte it would be Ã©.
-        if reading and (wanted != "auto" or reading.encoding in encodings.OF_TWO_BYTES or not is_utf8(utf8)):
+        if reading and (
+            wanted != "auto" or reading.encoding in name_encodings.OF_TWO_BYTES or not is_utf8(utf8)
+        ):
             texts[place] = _read(raw, reading.encoding, utf8)
             so_read.append(place)
     return texts, reading, so_read

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image
 
 from darkroom import how_to_install
-from darkroom.decode import complaints, formats, netpbm, samples
+from darkroom.decode.pictures import bit_depth, decoder_stderr, formats, netpbm
 from darkroom.decode.rejections import Reason, Rejected
 
 Color = Literal["grayscale", "rgb"]
@@ -73,7 +73,7 @@ class Picture(NamedTuple):
     """A decoded picture: ``pixels`` uint8, (height, width) or (height, width, 3) RGB; its size upright, in pixels.
 
     Where the decoder shrank it, ``pixels`` is smaller than ``width`` by ``height``. ``brightest`` is the largest sample
-    of a picture of 16 bits, None for others; see :class:`.samples.Samples`.
+    of a picture of 16 bits, None for others; see :class:`.bit_depth.Samples`.
     """
 
     pixels: Array
@@ -110,7 +110,7 @@ def decode(
         ``truncated`` or ``corrupt``.
     """
     kind = formats.sniff(data)
-    with complaints.listening():
+    with decoder_stderr.listening():
         if kind == "JPEG":
             return _decode_jpeg(data, color, limits, shrink_to)
         if kind == "PNG":
@@ -118,7 +118,7 @@ def decode(
         if kind == "NETPBM":
             header = netpbm.header(data)
             limits.check(header.width, header.height)
-            found = samples.of_netpbm(data, header, rendering.bit_depth)
+            found = bit_depth.of_netpbm(data, header, rendering.bit_depth)
             pixels = _to_array(_as_image(found), color, rendering.background)
             return Picture(pixels, header.width, header.height, found.brightest)
         return _decode_by_pillow(data, (kind,), color, limits, rendering)
@@ -154,7 +154,7 @@ def _decode_jpeg(data: bytes, color: Color, limits: Limits, shrink_to: tuple[int
                 raise MemoryError(error.err) from None
             return None
 
-    pixels, complaint = complaints.decoded(attempt)
+    pixels, complaint = decoder_stderr.decoded(attempt)
     if pixels is None:
         picture = _decode_by_pillow(data, ("JPEG", "MPO"), color, limits)
     else:
@@ -189,7 +189,7 @@ def _decode_by_pillow(
         try:
             with Image.open(io.BytesIO(data), formats=kinds) as image:
                 limits.check(*image.size)
-                found = samples.of_image(image, data, rendering.bit_depth)
+                found = bit_depth.of_image(image, data, rendering.bit_depth)
                 pixels = _to_array(image if found is None else _as_image(found), color, rendering.background)
                 pixels = _upright(image, pixels)
                 return Picture(pixels, pixels.shape[1], pixels.shape[0], found.brightest if found else None)
@@ -201,7 +201,7 @@ def _decode_by_pillow(
             # What a damaged file makes a decoder raise has no bounds: struct.error, KeyError, SyntaxError, and more.
             return _rejection(error)
 
-    picture, _ = complaints.decoded(attempt)
+    picture, _ = decoder_stderr.decoded(attempt)
     if isinstance(picture, Rejected):
         raise picture
     return picture
@@ -233,7 +233,7 @@ def _rejection(error: Exception) -> Rejected:
     return Rejected(Reason.CORRUPT, words or type(error).__name__)
 
 
-def _as_image(found: samples.Samples) -> Image.Image:
+def _as_image(found: bit_depth.Samples) -> Image.Image:
     return Image.fromarray(found.pixels[..., 0] if found.pixels.shape[2] == 1 else found.pixels)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from darkroom.decode import formats, netpbm
+from darkroom.decode.pictures import formats, netpbm
 
 DEPTHS = (8, 10, 12, 14, 16)
 """Bits that samples stored in 16 may have, from darkest to white."""

@@ -4,7 +4,7 @@ import struct
 import zlib
 from typing import NamedTuple
 
-from darkroom.decode import netpbm
+from darkroom.decode.pictures import netpbm
 from darkroom.decode.rejections import Reason, Rejected
 
 SUPPORTED = (

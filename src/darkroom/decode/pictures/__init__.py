@@ -1,0 +1,1 @@
+"""Pictures: the bytes of one file become the pixels of one image."""
