@@ -31,8 +31,8 @@ $(READY): requirements.txt pyproject.toml
 	@touch $@
 
 # The page of `dvc plots` with its code inside, so that it opens offline; config.local and the page are both ignored by git.
-$(PAGE): src/darkroom/dvc_page.py src/darkroom/dvc_page.html | $(READY)
-	@python -m darkroom.dvc_page $@
+$(PAGE): src/darkroom/plots_page.py src/darkroom/plots_page.html | $(READY)
+	@python -m darkroom.plots_page $@
 	@test -n "$$(dvc config plots.html_template)" || dvc config --local plots.html_template plots/page.html
 
 repro: $(READY) $(PAGE)  ## set up, then run the pipeline: only the stages whose inputs changed

@@ -31,7 +31,7 @@ import requests
 
 from darkroom import backends, files, recipes
 from darkroom.decode.pictures.preparation import Preparation
-from darkroom.predict import command, sources, tables
+from darkroom.predict import command, inputs, output_formats
 from darkroom.predict.model import Model, load
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -52,14 +52,14 @@ def photos() -> list[str]:
 
 def write_model(recipe: str, folder: Path) -> None:
     """Write the network of a recipe, untrained but for what it brings, and its description."""
-    from darkroom.train import artifact, networks
+    from darkroom.train import model_file, networks
 
     params = recipes.read(ROOT / "recipes", recipe).params()
     preparation = Preparation.of(params.image, params.decode)
     model, shape = params.model, preparation.shape
     network = networks.build(model, shape, 2, "softmax", ("rescale", {}), 0)
     folder.mkdir()
-    artifact.write_model(folder / "model.keras", network)
+    model_file.write_model(folder / "model.keras", network)
     content = {
         "classes": ["cat", "dog"],
         "shape": list(shape),
@@ -97,8 +97,8 @@ def bare(model: Model, paths: list[str], prepare: Callable[[bytes], np.ndarray])
 def darkroom(model: Model, paths: list[str], scratch: Path) -> None:
     """Do what `darkroom predict` does once the model is loaded: find the files, predict, write the table."""
     options = command.Options(batch_size=BATCH, workers=THREADS)
-    found, bad = sources.find(paths, b"", sources.Sources(scratch, options.max_bytes))
-    table = tables.table("csv", model.classes)
+    found, bad = inputs.find(paths, b"", inputs.Sources(scratch, options.max_bytes))
+    table = output_formats.table("csv", model.classes)
     bad += command.write(model, found, table, io.BytesIO(), options)
     assert not bad
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from darkroom.evaluate import calibration, curves, scores
-from darkroom.evaluate.groups import by_group
+from darkroom.evaluate.group_accuracy import by_group
 from darkroom.evaluate.threshold import best_threshold
 
 

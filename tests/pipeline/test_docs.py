@@ -64,7 +64,7 @@ ELSEWHERE = {
     "make verify": "tests/pipeline/test_verify.py",
     "darkroom verify --recipe ox": "tests/pipeline/test_verify.py",
     "python tests/pipeline/chaos.py --kills 30": "tests/pipeline/test_adversity.py, with fewer kills",
-    "python -m darkroom.dvc_page .dvc/plots/page.html": "tests/plot/test_dvc_page.py",
+    "python -m darkroom.plots_page .dvc/plots/page.html": "tests/plot/test_plots_page.py",
 }
 """Commands that are run in another place, and in which."""
 

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from darkroom.plot import wording
+from darkroom.plot import formatting
 from darkroom.plot.diagram import diagram
-from darkroom.plot.heat import overlay
-from darkroom.plot.markup import Html, element, table
+from darkroom.plot.heatmap import overlay
+from darkroom.plot.html import Html, element, table
 from darkroom.plot.pictures import channels, sample_rows
-from darkroom.plot.results import read_results
+from darkroom.plot.stage_outputs import read_results
 from darkroom.plot.thumbnails import data_urls
 
 
@@ -45,15 +45,15 @@ def test_many_large_images_are_shrunk_until_they_fit():
 
 
 def test_figures_are_worded_as_a_reader_expects():
-    assert wording.percent(0.98765) == "98.8\u202f%"
-    assert wording.count(1234567) == "1\u202f234\u202f567"
-    assert wording.images(1) == "1 image"
-    assert wording.size(999) == "999\u202fbytes"
-    assert wording.size(1_500_000) == "1.5\u202fMB"
-    assert wording.figure({}, "roc_auc") == wording.DASH
-    assert wording.figure({"roc_auc": 0.99977}, "roc_auc") == "0.99977"
-    assert wording.figure({"roc_auc": 0.92}, "roc_auc") == "0.920"
-    assert wording.flat({"a": {"b": None, "c": [True, 1]}}) == [("a.b", "null"), ("a.c", "[true, 1]")]
+    assert formatting.percent(0.98765) == "98.8\u202f%"
+    assert formatting.count(1234567) == "1\u202f234\u202f567"
+    assert formatting.images(1) == "1 image"
+    assert formatting.size(999) == "999\u202fbytes"
+    assert formatting.size(1_500_000) == "1.5\u202fMB"
+    assert formatting.figure({}, "roc_auc") == formatting.DASH
+    assert formatting.figure({"roc_auc": 0.99977}, "roc_auc") == "0.99977"
+    assert formatting.figure({"roc_auc": 0.92}, "roc_auc") == "0.920"
+    assert formatting.flat({"a": {"b": None, "c": [True, 1]}}) == [("a.b", "null"), ("a.c", "[true, 1]")]
 
 
 def test_samples_are_of_train_and_of_every_class_in_turn(digits):

@@ -8,7 +8,7 @@ import pytest
 from darkroom.decode.archives.extents import Place
 from darkroom.decode.rejections import Reason, Rejected
 from darkroom.predict.batches import batches
-from darkroom.predict.sources import Picture
+from darkroom.predict.inputs import Picture
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 
 from darkroom import UserError
 from darkroom.predict import model as predict_model
-from darkroom.predict import startup
+from darkroom.predict import tf_logging
 
 NETWORKS = """
 import sys
@@ -177,7 +177,7 @@ def test_a_model_that_is_not_there_is_told_before_keras_is_imported(tmp_path):
 
 
 def test_only_tensorflows_own_lines_are_kept_off_stderr(capfd):
-    with startup.quiet():
+    with tf_logging.quiet():
         os.write(
             2, b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
         )

@@ -11,11 +11,11 @@ import pytest
 from darkroom import UserError
 from darkroom import images as formats
 from darkroom.images import Images, Pixels
-from darkroom.train import geometry, photometry
+from darkroom.train import color, geometry
 from darkroom.train.augmentation import augment, check, examples
+from darkroom.train.color import Tint
 from darkroom.train.draws import Keys, image_keys
 from darkroom.train.geometry import Placement
-from darkroom.train.photometry import Tint
 from tests.train.augment_section import OFF, params
 
 ALL = params(
@@ -86,7 +86,7 @@ def tinted(picture: Pixels, *, hue: float = 0, saturation: float = 1, contrast: 
     """Recolour one picture by exactly this much; hue in degrees."""
     pixels = picture[None].copy()
     added = np.zeros((1, picture.shape[2]))
-    photometry.recolour(pixels, Tint(np.radians([hue]), np.array([saturation]), np.array([contrast]), added))
+    color.recolour(pixels, Tint(np.radians([hue]), np.array([saturation]), np.array([contrast]), added))
     return pixels[0]
 
 
@@ -308,8 +308,8 @@ def test_erasing_covers_one_square_in_half_of_the_images() -> None:
 
     result = augment(x, keys, 0, 0, params(erase=0.3))
 
-    covered = (result == photometry.GREY).all(axis=3)
-    assert set(np.unique(result)) == {0, photometry.GREY}
+    covered = (result == color.GREY).all(axis=3)
+    assert set(np.unique(result)) == {0, color.GREY}
     assert set(covered.sum(axis=(1, 2))) == {0, 3 * 3}
     assert {int(image.any(axis=axis).sum()) for image in covered for axis in (0, 1)} == {0, 3}
     assert 888 < covered.any(axis=(1, 2)).sum() < 1112

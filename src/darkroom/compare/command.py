@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from darkroom.compare import data, markdown, page, pictures, report, revisions, text
+from darkroom.compare import as_html, as_json, as_markdown, as_text, pictures, report, revisions
 from darkroom.compare.comparison import Comparison
 
 Form = Literal["text", "md", "json", "html"]
@@ -28,8 +28,8 @@ def run(a: str = "HEAD", b: str = revisions.WORKSPACE, form: Form = "text", repo
     """
     compared = report.compare(a, b, repo)
     if form == "html":
-        return page.render(compared, pictures.thumbnails(compared, listed(compared), repo))
-    return {"text": text.render, "md": markdown.render, "json": data.render}[form](compared)
+        return as_html.render(compared, pictures.thumbnails(compared, listed(compared), repo))
+    return {"text": as_text.render, "md": as_markdown.render, "json": as_json.render}[form](compared)
 
 
 def listed(compared: report.Report) -> list[str]:
@@ -37,4 +37,4 @@ def listed(compared: report.Report) -> list[str]:
     if not isinstance(compared.result, Comparison):
         return []
     kinds = (compared.result.only_a, compared.result.only_b)
-    return [row.id for rows in kinds for row in rows[: page.LISTED]]
+    return [row.id for rows in kinds for row in rows[: as_html.LISTED]]

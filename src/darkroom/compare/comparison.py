@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from darkroom import UserError
-from darkroom.compare import statistics, wording
+from darkroom.compare import statistics, verdict
 
 Flags = npt.NDArray[np.bool_]
 
@@ -100,10 +100,10 @@ class Comparison:
     def sentence(self) -> str:
         """The result as one plain sentence."""
         if self.better is None:
-            return wording.undecided(
+            return verdict.undecided(
                 self.images, len(self.only_a) + len(self.only_b), self.difference, self.needed
             )
-        return wording.decided(self.better, self.difference, self.low, self.high, self.p)
+        return verdict.decided(self.better, self.difference, self.low, self.high, self.p)
 
 
 def compare(a: pd.DataFrame, b: pd.DataFrame, seed: int = 0) -> Comparison:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from darkroom.compare import wording
+from darkroom.compare import verdict
 from darkroom.compare.comparison import Comparison, Discordant
 from darkroom.compare.replicates import Replicates
 from darkroom.compare.report import Report
@@ -80,14 +80,14 @@ def remarks_on(result: Comparison) -> tuple[str, ...]:
 def accuracies(result: Comparison) -> Table:
     """Return the accuracies and their difference, with 95 % intervals."""
     difference = (
-        f"{wording.points(result.difference, sign=True)} points ({wording.points(result.low)} to"
-        f" {wording.points(result.high)})"
+        f"{verdict.points(result.difference, sign=True)} points ({verdict.points(result.low)} to"
+        f" {verdict.points(result.high)})"
     )
     rows = [
         (name, f"{one.value:.4f} ({one.low:.4f} to {one.high:.4f})", f"{one.right:,} of {result.images:,}")
         for name, one in (("A", result.a), ("B", result.b))
     ]
-    rows.append(("B - A", difference, f"{wording.probability(result.p)} (McNemar, exact)"))
+    rows.append(("B - A", difference, f"{verdict.probability(result.p)} (McNemar, exact)"))
     counts = f"only A right: {len(result.only_a):,}", f"only B right: {len(result.only_b):,}"
     rows.append(("images that differ", *counts))
     return Table("Accuracy", ("run", "value (95 % interval)", "images, p"), tuple(rows))
@@ -101,10 +101,10 @@ def by_class(result: Comparison) -> Table:
             f"{row.images:,}",
             f"{row.a:.4f}",
             f"{row.b:.4f}",
-            wording.points(row.b - row.a, sign=True),
+            verdict.points(row.b - row.a, sign=True),
             str(row.only_a),
             str(row.only_b),
-            wording.probability(row.p).removeprefix("p ").removeprefix("= "),
+            verdict.probability(row.p).removeprefix("p ").removeprefix("= "),
         )
         for row in result.classes
     )
@@ -127,7 +127,7 @@ def runs(result: Replicates) -> Table:
             f"{a.mean:.4f} ± {a.sd:.4f} ({a.low:.4f} to {a.high:.4f})",
             f"{b.mean:.4f} ± {b.sd:.4f} ({b.low:.4f} to {b.high:.4f})",
             f"{difference.mean:+.4f} ({difference.low:+.4f} to {difference.high:+.4f})",
-            wording.probability(difference.p).removeprefix("p ").removeprefix("= "),
+            verdict.probability(difference.p).removeprefix("p ").removeprefix("= "),
         )
         for name, a, b, difference in result.metrics
         if name in SHOWN_METRICS

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from darkroom import UserError
-from darkroom.compare import statistics, wording
+from darkroom.compare import statistics, verdict
 from darkroom.compare.statistics import Difference, Spread
 
 HEADLINE = "accuracy"
@@ -22,13 +22,13 @@ class Replicates:
         _, a, b, difference = next(row for row in self.metrics if row[0] == HEADLINE)
         if difference.p < statistics.ALPHA:
             better = "B" if difference.mean > 0 else "A"
-            told = wording.decided(better, difference.mean, difference.low, difference.high, difference.p)
+            told = verdict.decided(better, difference.mean, difference.low, difference.high, difference.p)
             return f"{told}, {a.runs} and {b.runs} runs, {difference.method}"
         undecided = f"no difference can be told with {a.runs} and {b.runs} runs ({difference.method})"
         if difference.runs_needed is None:
             return f"{undecided}: the means are the same"
         return (
-            f"{undecided}; about {wording.about(difference.runs_needed)} of each would be needed for this gap"
+            f"{undecided}; about {verdict.about(difference.runs_needed)} of each would be needed for this gap"
         )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from darkroom import UserError
-from darkroom.compare import comparison, groups, repeats, revisions
+from darkroom.compare import comparison, group_names, repeats, revisions
 from darkroom.compare.comparison import Comparison
 from darkroom.compare.replicates import Replicates
 from darkroom.compare.revisions import Run
@@ -113,8 +113,8 @@ def names(text: str) -> list[str]:
 def read(names: Iterable[str], repo: Path) -> Iterator[Run]:
     """Yield the runs of ``names``, those of a group in the order of their seeds."""
     for name in names:
-        if groups.is_group(name):
-            for member, reference in groups.members(name, repo).items():
+        if group_names.is_group(name):
+            for member, reference in group_names.members(name, repo).items():
                 yield revisions.read(member, repo, reference)
         else:
             yield revisions.read(name, repo)

@@ -9,7 +9,7 @@ import pandas as pd
 from darkroom import UserError, files
 from darkroom.evaluate import calibration, curves, scores
 from darkroom.evaluate.classifier import Classifier, Probabilities
-from darkroom.evaluate.groups import by_group
+from darkroom.evaluate.group_accuracy import by_group
 from darkroom.evaluate.occlusion import occlusion_map
 from darkroom.evaluate.predictions import Rows, predict, write_predictions
 from darkroom.evaluate.scores import Classes

@@ -6,9 +6,9 @@ from pathlib import Path
 from darkroom import backends
 from darkroom.decode.archives import names
 from darkroom.evaluate.classifier import described
-from darkroom.export import about, check, formats, output, pictures
+from darkroom.export import formats, metadata, output, parity, parity_images
 from darkroom.export.formats import Format
-from darkroom.export.quiet import quiet
+from darkroom.export.silence import quiet
 from darkroom.predict.model import load
 
 
@@ -42,7 +42,7 @@ def run(
     file, description = described(model)
     path = output.destination(destination, file, format, force)
     with (
-        pictures.opened(images, project, tuple(description["shape"])) as chosen,
+        parity_images.opened(images, project, tuple(description["shape"])) as chosen,
         output.staged(path) as part,
         quiet(),
     ):
@@ -57,18 +57,18 @@ def run(
     return f"{path}: {_words(agreement, chosen)}"
 
 
-def _written(model: Path, format: Format, part: Path, chosen: pictures.Pictures) -> check.Agreement:
-    from darkroom.export.graph import Graph
+def _written(model: Path, format: Format, part: Path, chosen: parity_images.Pictures) -> parity.Agreement:
+    from darkroom.export.serving_function import Graph
 
-    loaded = load(model, pictures.BATCH, "tensorflow")
+    loaded = load(model, parity_images.BATCH, "tensorflow")
     writer = format.writer
-    writer.write(Graph(loaded.network), part, about.about(loaded, format))
-    return check.compare(loaded.probabilities, writer.runtime(part), chosen.batches(loaded.prepare))
+    writer.write(Graph(loaded.network), part, metadata.about(loaded, format))
+    return parity.compare(loaded.probabilities, writer.runtime(part), chosen.batches(loaded.prepare))
 
 
-def _words(agreement: check.Agreement, chosen: pictures.Pictures) -> str:
+def _words(agreement: parity.Agreement, chosen: parity_images.Pictures) -> str:
     same = "all" if agreement.same == agreement.images else f"{agreement.same}"
     return (
         f"checked against Keras on {agreement.images} {chosen.kind}: at most {agreement.largest:.1e} apart in the "
-        f"probability of a class ({check.TOLERANCE:g} is allowed), the same class for {same} of them"
+        f"probability of a class ({parity.TOLERANCE:g} is allowed), the same class for {same} of them"
     )

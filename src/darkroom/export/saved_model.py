@@ -10,9 +10,9 @@ from tensorflow.core.protobuf import fingerprint_pb2
 
 from darkroom import files
 from darkroom.evaluate.classifier import Probabilities
-from darkroom.export.about import FILE
 from darkroom.export.formats import Runtime
-from darkroom.export.graph import INPUT, OUTPUT, Graph
+from darkroom.export.metadata import FILE
+from darkroom.export.serving_function import INPUT, OUTPUT, Graph
 from darkroom.images import Pixels
 
 

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from darkroom.plot.results import PARTS, Results
+from darkroom.plot.stage_outputs import PARTS, Results
 from darkroom.plot.style import ACCENT, HEIGHT, INK, LINE, SERIES, WIDTH, chart, legend_above, shortened
 
 MOST_SERIES = 10

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from darkroom.plot import checks, understood, wording
+from darkroom.plot import data_quality, formatting, source_section
 from darkroom.plot.diagram import diagram, sizes
 from darkroom.plot.galleries import figure, gallery
-from darkroom.plot.markup import Content, Html, element, joined, pairs, table
+from darkroom.plot.html import Content, Html, element, joined, pairs, table
 from darkroom.plot.pictures import channels, sample_rows
-from darkroom.plot.results import PARTS, Results
+from darkroom.plot.stage_outputs import PARTS, Results
 
 MOST_CLASSES = 30
 """Classes with a row of their own in the table of counts; of more, the smallest and the largest are named."""
@@ -25,26 +25,26 @@ def data(results: Results, chart: Html) -> Html:
     height, width, depth = results.source.shape
     lines: list[tuple[str, Content]] = [
         *([("source", fetched["source"])] if "source" in fetched else []),
-        ("archives", f"{wording.count(fetched['archives'])} ({wording.size(fetched['bytes'])})"),
-        ("files", wording.count(decoded["files"])),
-        ("used", wording.count(decoded["used"])),
-        ("rejected", wording.count(decoded["rejected"])),
-        ("without a label", wording.count(decoded.get("unlabelled", 0))),
-        ("classes", wording.count(len(results.classes))),
+        ("archives", f"{formatting.count(fetched['archives'])} ({formatting.size(fetched['bytes'])})"),
+        ("files", formatting.count(decoded["files"])),
+        ("used", formatting.count(decoded["used"])),
+        ("rejected", formatting.count(decoded["rejected"])),
+        ("without a label", formatting.count(decoded.get("unlabelled", 0))),
+        ("classes", formatting.count(len(results.classes))),
         ("as they came, pixels", _lengths(index["width"], index["height"])),
         (
             "as the network sees them",
-            f"{wording.shape([width, height])}, {'colour' if depth == 3 else 'grayscale'}",
+            f"{formatting.shape([width, height])}, {'colour' if depth == 3 else 'grayscale'}",
         ),
         ("normalization", results.normalization),
     ]
     return joined(
         [
-            understood.warnings(results),
+            source_section.warnings(results),
             element(
                 "div",
                 pairs("Images", lines),
-                pairs("Checks", checks.checks(results)),
+                pairs("Checks", data_quality.checks(results)),
                 class_="columns",
             ),
             element(
@@ -53,11 +53,13 @@ def data(results: Results, chart: Html) -> Html:
                 _counts_table(results) if len(results.classes) <= MOST_CLASSES else _extremes(results),
                 class_="columns",
             ),
-            element("p", "How each picture was prepared: ", _settings(wording.flat(prepared)), class_="note"),
-            understood.reading(results),
-            checks.rejections(results),
-            checks.leaks(results),
-            checks.together(results),
+            element(
+                "p", "How each picture was prepared: ", _settings(formatting.flat(prepared)), class_="note"
+            ),
+            source_section.reading(results),
+            data_quality.rejections(results),
+            data_quality.leaks(results),
+            data_quality.together(results),
         ]
     )
 
@@ -71,7 +73,10 @@ def samples(results: Results, most: int) -> Html:
         [f"{row['label']}: {row['id']}" for row in shown],
         [
             joined(
-                [element("b", row["label"]), element("small", wording.shape([row["width"], row["height"]]))]
+                [
+                    element("b", row["label"]),
+                    element("small", formatting.shape([row["width"], row["height"]])),
+                ]
             )
             for row in shown
         ],
@@ -119,12 +124,12 @@ def network(results: Results) -> Html:
         (
             layer["name"],
             layer["type"],
-            wording.shape(sizes(layer["shape"])),
-            wording.count(layer["parameters"]),
+            formatting.shape(sizes(layer["shape"])),
+            formatting.count(layer["parameters"]),
         )
         for layer in layers
     ]
-    total = wording.count(results.model["parameters"])
+    total = formatting.count(results.model["parameters"])
     drawing = element("div", diagram(shape, layers), class_="scroll", role="region", tabindex="0",
                       aria_label="Drawing of the network")  # fmt: skip
     listed = table(
@@ -145,26 +150,26 @@ def network(results: Results) -> Html:
 
 def _lengths(width: pd.Series, height: pd.Series) -> str:
     if width.nunique() == height.nunique() == 1:
-        return wording.shape([int(width.iloc[0]), int(height.iloc[0])])
+        return formatting.shape([int(width.iloc[0]), int(height.iloc[0])])
     return f"{_range(width)} wide, {_range(height)} high"
 
 
 def _range(lengths: pd.Series) -> str:
     low, high = int(lengths.min()), int(lengths.max())
-    return wording.count(low) if low == high else f"{wording.count(low)} to {wording.count(high)}"
+    return formatting.count(low) if low == high else f"{formatting.count(low)} to {formatting.count(high)}"
 
 
 def _counts_table(results: Results) -> Html:
-    rows = [(name, *map(wording.count, row), wording.count(sum(row))) for name, row in _rows(results)]
+    rows = [(name, *map(formatting.count, row), formatting.count(sum(row))) for name, row in _rows(results)]
     total = results.counts.sum()
-    rows.append(("all", *map(wording.count, total), wording.count(total.sum())))
+    rows.append(("all", *map(formatting.count, total), formatting.count(total.sum())))
     return table("Images by class and part", ["class", *PARTS, "all"], rows)
 
 
 def _extremes(results: Results) -> Html:
     totals = results.counts.sum(axis=1).sort_values(kind="stable")
     ends = [*totals[:EXAMPLES].items(), *totals[-EXAMPLES:].items()]
-    rows = [(str(name), wording.count(images)) for name, images in ends]
+    rows = [(str(name), formatting.count(images)) for name, images in ends]
     return table("The smallest and the largest classes", ["class", "images"], rows)
 
 

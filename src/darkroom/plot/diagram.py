@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from math import log2
 from typing import Any
 
-from darkroom.plot import wording
-from darkroom.plot.markup import Html, element, joined
+from darkroom.plot import formatting
+from darkroom.plot.html import Html, element, joined
 
 MOST_LAYERS = 40
 """A network of more layers is drawn by its changes of shape alone."""
@@ -73,7 +73,7 @@ def _block(left: float, tall: float, wide: float, name: str, shape: Sequence[int
             element(
                 "text",
                 f"{name} ",
-                element("tspan", wording.shape(shape), class_="shape"),
+                element("tspan", formatting.shape(shape), class_="shape"),
                 transform=f"translate({middle + 3:.1f} {TALL + 14:.0f}) rotate(32)",
             ),
         ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from darkroom.images import Pixels
-from darkroom.plot.markup import Content, Html, element
+from darkroom.plot.html import Content, Html, element
 from darkroom.plot.thumbnails import data_urls
 
 LARGEST_SHARP = 96

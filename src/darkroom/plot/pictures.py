@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from darkroom.images import Pixels
-from darkroom.plot.heat import overlay
-from darkroom.plot.results import Results, Rows
+from darkroom.plot.heatmap import overlay
+from darkroom.plot.stage_outputs import Results, Rows
 from darkroom.plot.style import shortened
 
 Channels = dict[str, Pixels]

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from importlib import resources
 from string import Template
 
-from darkroom.plot import data_sections, result_sections, wording
-from darkroom.plot.markup import Html, element, joined
-from darkroom.plot.results import Results
-from darkroom.plot.wording import percent
+from darkroom.plot import data_sections, formatting, result_sections
+from darkroom.plot.formatting import percent
+from darkroom.plot.html import Html, element, joined
+from darkroom.plot.stage_outputs import Results
 
 
 def report(results: Results, charts: Mapping[str, Html], most: int) -> str:
@@ -39,7 +39,7 @@ def report(results: Results, charts: Mapping[str, Html], most: int) -> str:
     ]
     template = Template(_resource("page.html"))
     return template.substitute(
-        title=element("title", f"{headline(results)} {wording.DASH} Darkroom"),
+        title=element("title", f"{headline(results)} {formatting.DASH} Darkroom"),
         style=_resource("page.css"),
         header=header(results),
         links=joined(links),
@@ -50,7 +50,8 @@ def report(results: Results, charts: Mapping[str, Html], most: int) -> str:
 def headline(results: Results) -> str:
     """Return the one sentence that matters."""
     scores = results.scores["evaluate"]
-    return f"{percent(scores['accuracy'])} of {wording.images(scores['images']).replace('image', 'test image')} right"
+    tested = formatting.images(scores["images"]).replace("image", "test image")
+    return f"{percent(scores['accuracy'])} of {tested} right"
 
 
 def header(results: Results) -> Html:
@@ -67,18 +68,18 @@ def header(results: Results) -> Html:
     )
     counts = results.counts.sum()
     tiles = (
-        (wording.count(len(results.classes)), "classes"),
-        (wording.count(counts["train"]), "training images"),
-        (wording.count(results.model["parameters"]), "parameters"),
-        (wording.figure(scores, "f1", shares=True), "F1, mean of classes"),
-        (wording.figure(scores, "roc_auc"), "area under ROC"),
-        (wording.figure(scores, "expected_calibration_error", shares=True), "calibration error"),
+        (formatting.count(len(results.classes)), "classes"),
+        (formatting.count(counts["train"]), "training images"),
+        (formatting.count(results.model["parameters"]), "parameters"),
+        (formatting.figure(scores, "f1", shares=True), "F1, mean of classes"),
+        (formatting.figure(scores, "roc_auc"), "area under ROC"),
+        (formatting.figure(scores, "expected_calibration_error", shares=True), "calibration error"),
     )
     return joined(
         [
             element("p", "Darkroom report", class_="over"),
             element("h1", headline(results)),
-            element("p", f"95{wording.THIN}% interval: {100 * low:.1f} to {percent(high)}", class_="sub"),
+            element("p", f"95{formatting.THIN}% interval: {100 * low:.1f} to {percent(high)}", class_="sub"),
             interval,
             element("p", _baseline(results), class_="note"),
             _warning(results),
@@ -97,9 +98,7 @@ def _commonest(results: Results) -> tuple[str, float]:
 
 def _baseline(results: Results) -> str:
     name, share = _commonest(results)
-    words = (
-        f"The bar runs from 0 to 100{wording.THIN}%. The grey mark at {percent(share)} is what always saying"
-    )
+    words = f"The bar runs from 0 to 100{formatting.THIN}%. The grey mark at {percent(share)} is what always saying"
     return f"{words} “{name}” would score."
 
 
@@ -108,7 +107,7 @@ def _warning(results: Results) -> Html | None:
     if not leaked:
         return None
     words = (
-        f"{wording.images(leaked)} of validation or test came with a twin in another part: see Data. "
+        f"{formatting.images(leaked)} of validation or test came with a twin in another part: see Data. "
         "On new images expect less."
     )
     return element("p", words, class_="warning")

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from darkroom.plot import wording
+from darkroom.plot import formatting
 from darkroom.plot.data_sections import MOST_CLASSES
+from darkroom.plot.formatting import percent
 from darkroom.plot.galleries import drawn_images, figure, gallery
-from darkroom.plot.heat import overlay
-from darkroom.plot.markup import Html, element, joined, pairs, table
-from darkroom.plot.results import Results
-from darkroom.plot.wording import percent
+from darkroom.plot.heatmap import overlay
+from darkroom.plot.html import Html, element, joined, pairs, table
+from darkroom.plot.stage_outputs import Results
 
 COMMONEST = 8
 
@@ -74,13 +74,13 @@ def measured(results: Results, charts: Mapping[str, Html]) -> Html:
     """Return the figures on test: all of them, by class, and the charts."""
     scores = results.scores["evaluate"]
     figures = [
-        (words, wording.figure(scores, name, shares))
+        (words, formatting.figure(scores, name, shares))
         for name, words, shares in (*NAMES, *GROUPS)
         if name in scores or (name, words, shares) not in (*GROUPS, *NAMES[9:11])
     ]
     # Of two classes, one curve says all.
     each = "each class against the rest" if len(results.classes) > 2 else f"for “{results.classes[-1]}”"
-    areas = {name: wording.figure(scores, name) for name in ("roc_auc", "average_precision")}
+    areas = {name: formatting.figure(scores, name) for name in ("roc_auc", "average_precision")}
     curves = [
         figure(
             charts["roc"],
@@ -118,7 +118,7 @@ def mistakes(results: Results, most: int) -> Html:
         return element("p", "None: every test image was classified rightly.")
     shown = wrong[:most]
     rows = shown.to_dict("records")
-    told = f"{wording.images(len(wrong))} of {wording.count(len(results.test))} went wrong"
+    told = f"{formatting.images(len(wrong))} of {formatting.count(len(results.test))} went wrong"
     told += (
         f"; these {len(shown)} with the greatest confidence."
         if len(shown) < len(wrong)
@@ -181,11 +181,11 @@ def settings(results: Results) -> Html:
     params = model["params"]
     single = {name: value for name, value in params.items() if not isinstance(value, Mapping)}
     run = {key: model[key] for key in ("backend", "precision", "threads", "deterministic", "head")}
-    tables = [pairs("Run", wording.flat(single | run))]
+    tables = [pairs("Run", formatting.flat(single | run))]
     tables += [
-        pairs(name, wording.flat(value)) for name, value in params.items() if isinstance(value, Mapping)
+        pairs(name, formatting.flat(value)) for name, value in params.items() if isinstance(value, Mapping)
     ]
-    tables.append(pairs("Versions", wording.flat(model["versions"])))
+    tables.append(pairs("Versions", formatting.flat(model["versions"])))
     words = "Of training; what the stages before it were given shows under Data, and stands in params.yaml."
     return joined([element("p", words), element("div", *tables, class_="columns settings")])
 
@@ -202,14 +202,15 @@ def _notes(results: Results) -> Html:
     if "groups" in scores:
         low, high = percent(scores["accuracy_low_by_group"]), percent(scores["accuracy_high_by_group"])
         notes.append(
-            f"The test images come from {wording.count(scores['groups'])} groups (one patient's, or near-duplicates). "
-            f"If the images of one group err together, the accuracy lies between {low} and {high} (95 %)."
+            f"The test images come from {formatting.count(scores['groups'])} groups (one patient's, or "
+            f"near-duplicates). If the images of one group err together, the accuracy lies between {low} and "
+            f"{high} (95 %)."
         )
     absent = [name for name in results.classes if not scores.get(f"support_{name}")]
     if absent:
         notes.append(f"Not in test, and in no mean: {', '.join(absent)}.")
     if results.unlabelled:
-        notes.append(f"{wording.images(results.unlabelled)} without a label were predicted too.")
+        notes.append(f"{formatting.images(results.unlabelled)} without a label were predicted too.")
     return joined([element("p", note) for note in notes])
 
 
@@ -226,7 +227,7 @@ def _commonest(results: Results) -> Html:
     if pairs_of.empty:
         return element("p", "No class was taken for another.")
     commonest = pairs_of[:COMMONEST].reset_index(name="images").to_dict("records")
-    rows = [(row["label"], row["predicted"], wording.count(row["images"])) for row in commonest]
+    rows = [(row["label"], row["predicted"], formatting.count(row["images"])) for row in commonest]
     return table("Most common confusions", ["actual", "predicted", "images"], rows, words=2)
 
 
@@ -238,7 +239,7 @@ def _calibration(results: Results, chart: Html) -> tuple[Html, Html]:
         alt="Accuracy against confidence; the table beside it holds the same figures.",
     )
     rows = [
-        (percent(row["confidence"]), percent(row["accuracy"]), wording.count(row["images"]))
+        (percent(row["confidence"]), percent(row["accuracy"]), formatting.count(row["images"]))
         for row in table_of.to_dict("records")
     ]
     return drawn, table("How sure, and how often right", ["confidence", "accuracy", "images"], rows)
@@ -271,10 +272,10 @@ def _classes(results: Results, caption: str, names: Sequence[str]) -> Html:
     rows = [
         (
             name,
-            *(wording.figure(scores, f"{column}_{name}", shares=True) for column in columns),
-            wording.figure(scores, f"roc_auc_{name}"),
-            wording.figure(scores, f"average_precision_{name}"),
-            wording.count(scores.get(f"support_{name}", 0)),
+            *(formatting.figure(scores, f"{column}_{name}", shares=True) for column in columns),
+            formatting.figure(scores, f"roc_auc_{name}"),
+            formatting.figure(scores, f"average_precision_{name}"),
+            formatting.count(scores.get(f"support_{name}", 0)),
         )
         for name in names
     ]

@@ -6,10 +6,10 @@ from darkroom import files
 from darkroom.params import PlotParams
 from darkroom.plot import style
 from darkroom.plot.charts import charts
-from darkroom.plot.markup import Html
+from darkroom.plot.html import Html
 from darkroom.plot.pictures import pictures
 from darkroom.plot.report import report
-from darkroom.plot.results import read_results
+from darkroom.plot.stage_outputs import read_results
 
 
 def plot(

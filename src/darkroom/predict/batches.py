@@ -11,8 +11,8 @@ import numpy as np
 
 from darkroom.decode.rejections import Rejected
 from darkroom.images import Pixels
-from darkroom.predict import sources
-from darkroom.predict.sources import Bad, Picture
+from darkroom.predict import inputs
+from darkroom.predict.inputs import Bad, Picture
 
 _TASK = 8  # pictures that a thread takes at once: enough to outweigh handing them over
 
@@ -86,6 +86,6 @@ def _prepared(
 
 def _one(picture: Picture, prepare: Callable[[bytes], Pixels]) -> Pixels | Bad:
     try:
-        return prepare(sources.read(picture))
+        return prepare(inputs.read(picture))
     except (Rejected, OSError) as error:
-        return sources.bad(picture, error)
+        return inputs.bad(picture, error)

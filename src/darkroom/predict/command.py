@@ -16,11 +16,11 @@ from darkroom import UserError, files
 from darkroom.decode.archives import names
 from darkroom.decode.pictures import decoder_stderr
 from darkroom.evaluate.classifier import Probabilities, described
-from darkroom.predict import sources, tables
+from darkroom.predict import inputs, output_formats
 from darkroom.predict.batches import batches
+from darkroom.predict.inputs import Bad, Picture, Sources
 from darkroom.predict.model import Model, load
 from darkroom.predict.precision import Precision
-from darkroom.predict.sources import Bad, Picture, Sources
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Options:
     """What the command line says beside model and paths; see ``darkroom predict --help``."""
 
     output: Path | None = None
-    form: tables.Form = "csv"
+    form: output_formats.Form = "csv"
     top: int | None = None
-    label: tables.Label | None = None
+    label: output_formats.Label | None = None
     batch_size: int = 256
     workers: int | None = None
     backend: str | None = None
@@ -62,14 +62,14 @@ def run(model: Path, paths: Sequence[str], options: Options) -> int:
             f"model: `darkroom predict models {model} …`"
         )
     file, description = described(model)
-    table = tables.table(options.form, description["classes"], options.top, options.label)
+    table = output_formats.table(options.form, description["classes"], options.top, options.label)
     with tempfile.TemporaryDirectory(prefix="darkroom-predict-") as scratch:
         listed = sys.stdin.buffer.read() if "-" in paths else b""
         found = Sources(Path(scratch), options.max_bytes, options.output)
-        pictures, bad = sources.find(paths, listed, found)
+        pictures, bad = inputs.find(paths, listed, found)
         total = len(pictures) + len(bad)
         if options.form == "kaggle":
-            pictures = tables.in_order_of_kaggle(pictures)
+            pictures = output_formats.in_order_of_kaggle(pictures)
         loaded = load(file, options.batch_size, options.backend, options.precision)
         with _opened(options.output) as out:
             bad += write(loaded, pictures, table, out, options)
@@ -81,7 +81,7 @@ def run(model: Path, paths: Sequence[str], options: Options) -> int:
 
 
 def write(
-    model: Model, pictures: Sequence[Picture], table: tables.Table, out: BinaryIO, options: Options
+    model: Model, pictures: Sequence[Picture], table: output_formats.Table, out: BinaryIO, options: Options
 ) -> list[Bad]:
     """Write the table of ``pictures`` to ``out`` batch by batch; return those that could not be used.
 

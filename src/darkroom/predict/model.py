@@ -8,7 +8,7 @@ from darkroom import UserError, backends, how_to_install
 from darkroom.decode.pictures.preparation import Preparation
 from darkroom.evaluate.classifier import Classifier, Probabilities, described
 from darkroom.images import Pixels
-from darkroom.predict import startup
+from darkroom.predict import tf_logging
 from darkroom.predict.precision import Precision, in_bfloat16
 
 
@@ -91,7 +91,7 @@ def load(path: Path, batch_size: int, backend: str | None = None, precision: Pre
     preparation = _preparation(about, description)
     if backend is None:
         _check_installed(about, description["backend"])
-    with startup.quiet():
+    with tf_logging.quiet():
         classifier = Classifier(path, batch_size, backend)
         if precision == "bfloat16":
             classifier.network = in_bfloat16(classifier.network)

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Literal, NoReturn
 
 from darkroom import UserError
-from darkroom.compare import groups
+from darkroom.compare import group_names
 from darkroom.replicate import experiments, summary
 from darkroom.replicate.experiments import Outcome
 from darkroom.replicate.summary import Summary
@@ -83,7 +83,7 @@ def one(
     say: Callable[[str], None],
 ) -> Outcome:
     """Run one seed, saying how it goes."""
-    name = groups.run_name(group, drawn["seed"])
+    name = group_names.run_name(group, drawn["seed"])
     say(f"{name} ({count})")
     outcome = experiments.run(name, drawn, settings, repo, lambda line: say(f"  {line}"))
     if outcome.reused:
@@ -131,11 +131,11 @@ def group_name(name: str | None, settings: Sequence[str], repo: Path, varied: Se
         branch = git_branch(repo)
         words = [branch, *settings, *(["splits"] if "split.seed" in varied else [])]
         name = re.sub(r"[^\w.=+-]+", "-", "+".join(words)).strip("-.")
-    words = ["git", "check-ref-format", f"refs/exps/{groups.run_name(name + groups.MARK, 0)}"]
+    words = ["git", "check-ref-format", f"refs/exps/{group_names.run_name(name + group_names.MARK, 0)}"]
     valid = re.fullmatch(r"\w[\w.=+-]*", name) and not subprocess.run(words, check=False).returncode
     if not valid:
         raise UserError(f"--name: got {name!r}; expected letters, digits and any of . = + - _ between them")
-    return name + groups.MARK
+    return name + group_names.MARK
 
 
 def git_branch(repo: Path) -> str:

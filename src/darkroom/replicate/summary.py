@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from darkroom.compare import markdown, statistics, text
+from darkroom.compare import as_markdown, as_text, statistics
 from darkroom.compare.document import Table
 from darkroom.compare.statistics import Spread
 from darkroom.replicate.experiments import Outcome
@@ -86,16 +86,16 @@ def columns(runs: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
 
 def render_text(summary: Summary) -> str:
     """Return the tables for a terminal."""
-    tables = [line for table in tabled(summary) for line in [*text.lines(table), ""]]
+    tables = [line for table in tabled(summary) for line in [*as_text.lines(table), ""]]
     return "\n".join([headline(summary), "", *tables, *closing(summary)]) + "\n"
 
 
 def render_md(summary: Summary) -> str:
     """Return the tables as Markdown."""
-    blocks = [f"**{markdown.escape(headline(summary))}**"]
+    blocks = [f"**{as_markdown.escape(headline(summary))}**"]
     for table in tabled(summary):
-        blocks += [markdown.escape(table.title), markdown.table(table)]
-    return "\n\n".join([*blocks, *map(markdown.escape, closing(summary))]) + "\n"
+        blocks += [as_markdown.escape(table.title), as_markdown.table(table)]
+    return "\n\n".join([*blocks, *map(as_markdown.escape, closing(summary))]) + "\n"
 
 
 def render_json(summary: Summary) -> str:

@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from darkroom.decode.rejections import Rejected
 from darkroom.plot.thumbnails import encoded
 from darkroom.serve import page
-from darkroom.serve.answers import About, Answer, Answers, Health, Refusal
-from darkroom.serve.guard import Guard
+from darkroom.serve.middleware import Guard
 from darkroom.serve.predictor import Predictor
+from darkroom.serve.schemas import About, Answer, Answers, Health, Refusal
 from darkroom.serve.uploads import File, Limits, Memory, Refused, read
 
 AT_ONCE = 8

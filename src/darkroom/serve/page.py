@@ -6,9 +6,9 @@ from importlib import resources
 from string import Template
 from typing import NamedTuple
 
-from darkroom.plot import wording
-from darkroom.plot.markup import Html, element, joined
-from darkroom.serve.answers import About
+from darkroom.plot import formatting
+from darkroom.plot.html import Html, element, joined
+from darkroom.serve.schemas import About
 
 SHORT = 80
 """Characters of all class names together that the page's head holds."""
@@ -31,7 +31,7 @@ def render(about: About) -> Page:
     )
     script = "\n" + _resource("page.js")
     html = Template(_resource("page.html")).substitute(
-        title=element("title", f"{about.model} {wording.DASH} Darkroom"),
+        title=element("title", f"{about.model} {formatting.DASH} Darkroom"),
         style=style,
         script=script,
         sub=_sub(about),
@@ -48,7 +48,7 @@ def render(about: About) -> Page:
 def _sub(about: About) -> Html:
     """Return what the model can say: the classes, where they fit one line."""
     names = ", ".join(about.classes)
-    count = f"{wording.count(len(about.classes))} classes"
+    count = f"{formatting.count(len(about.classes))} classes"
     model = element("b", about.model)
     if len(names) <= SHORT:
         return element("p", model, f" tells {count} apart: {names}", class_="sub")
@@ -60,8 +60,8 @@ def _sub(about: About) -> Html:
 def _about(about: About) -> Html:
     """Return what is done to a picture, and how a program asks."""
     color = "grayscale" if about.shape[2] == 1 else "in colour"
-    size = f"{wording.shape(about.shape[:2])} pixels, {color},"
-    limits = f"{wording.count(about.max_images)} files or {wording.size(about.max_bytes)}"
+    size = f"{formatting.shape(about.shape[:2])} pixels, {color},"
+    limits = f"{formatting.count(about.max_images)} files or {formatting.size(about.max_bytes)}"
     command = element(
         "code", "curl -F files=@picture.png ", element("span", "http://\u2026/predict", id="address")
     )

@@ -11,10 +11,10 @@ from darkroom.decode.rejections import Reason, Rejected
 from darkroom.evaluate.classifier import Probabilities
 from darkroom.evaluate.occlusion import occlusion_map
 from darkroom.images import Pixels
-from darkroom.plot.heat import overlay
+from darkroom.plot.heatmap import overlay
 from darkroom.plot.thumbnails import data_url
 from darkroom.predict.model import Model
-from darkroom.serve.answers import Answer, NotUsed, Predicted
+from darkroom.serve.schemas import Answer, NotUsed, Predicted
 from darkroom.serve.uploads import File
 
 STEP = 32

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darkroom.split.assignment import PARTS
-from darkroom.split.ready_made import leaked, straddling
+from darkroom.split.predefined import leaked, straddling
 
 Rows = npt.NDArray[np.int64]
 

@@ -10,7 +10,7 @@ import pandas as pd
 from darkroom import UserError, files
 from darkroom.images import Images
 from darkroom.params import NormalizeParams, SplitParams
-from darkroom.split import assignment, balance, groups, normalization, ready_made, summaries
+from darkroom.split import assignment, balance, groups, normalization, predefined, suspicious_groups
 from darkroom.split.assignment import PARTS, TEST, TRAIN
 
 Rows = npt.NDArray[np.int64]
@@ -48,10 +48,10 @@ def split(split: SplitParams, normalize: NormalizeParams, images: Path, out: Pat
         np.savez(part, method=np.array(normalize.method), **statistics)  # type: ignore[arg-type]
     measured = balance.measure(parts, classes, grouped, alike, fractions)
     warnings = [
-        *summaries.leaks(int(measured["leaked_images"])),
-        *summaries.warnings(ids, index["label"].tolist(), alike),
+        *suspicious_groups.leaks(int(measured["leaked_images"])),
+        *suspicious_groups.warnings(ids, index["label"].tolist(), alike),
     ]
-    summaries.write(out / "summary.json", warnings)
+    suspicious_groups.write(out / "summary.json", warnings)
     return {**measured, "warnings": len(warnings)}
 
 
@@ -70,14 +70,14 @@ def assign(
     params: SplitParams, index: pd.DataFrame, names: list[str], classes: Rows, grouped: Rows
 ) -> tuple[Rows, tuple[float, float, float]]:
     """Return the part of each image, and the fractions asked of those that were drawn."""
-    parts = ready_made.kept(index["split"].tolist(), grouped, params.ready_made)
+    parts = predefined.kept(index["split"].tolist(), grouped, params.ready_made)
     if params.test == 0 and not (parts == TEST).any():
         raise UserError(
             "params.yaml: split.test: got 0.0, and the source brings no test images of its own (or"
             " split.ready_made leaves them out); expected more than 0, or nothing could be measured"
         )
     free = np.flatnonzero(parts < 0)
-    fractions = ready_made.rescaled(params.fractions, parts)
+    fractions = predefined.rescaled(params.fractions, parts)
     if len(free):
         parts[free] = draw(params, index, names, classes[free], grouped, free, fractions)
     check_train(parts, classes, names, params)

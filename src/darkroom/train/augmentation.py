@@ -5,7 +5,7 @@ import numpy as np
 from darkroom import UserError
 from darkroom.images import Images, Pixels
 from darkroom.params import AugmentParams
-from darkroom.train import draws, geometry, photometry
+from darkroom.train import color, draws, geometry
 
 
 def augment(pixels: Pixels, keys: draws.Keys, seed: int, turn: int, params: AugmentParams) -> Pixels:
@@ -33,10 +33,10 @@ def augment(pixels: Pixels, keys: draws.Keys, seed: int, turn: int, params: Augm
     placement = geometry.place(height, width, keys, seed, turn, params)
     if placement is not None:
         pixels = geometry.warp(pixels, placement.maps(height, width), params.fill)
-    tint = photometry.tint(channels, keys, seed, turn, params)
+    tint = color.tint(channels, keys, seed, turn, params)
     if tint is not None:
-        photometry.recolour(pixels, tint)
-    photometry.erase(pixels, keys, seed, turn, params)
+        color.recolour(pixels, tint)
+    color.erase(pixels, keys, seed, turn, params)
     return pixels
 
 

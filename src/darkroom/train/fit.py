@@ -8,7 +8,7 @@ import keras
 
 from darkroom.images import Images
 from darkroom.params import AugmentParams, TrainParams
-from darkroom.train import applications, compilation, optimizers
+from darkroom.train import applications, execution, optimizers
 from darkroom.train.batches import training_batches, validation_batches
 from darkroom.train.checkpoint import State
 from darkroom.train.progress import progress
@@ -159,7 +159,7 @@ def _compile(model: Any, head: Head, phase: Phase, train: TrainParams, steps: in
         optimizer=optimizer,
         loss=losses[head](),
         metrics=[keras.metrics.MeanMetricWrapper(_right[head], name="accuracy")],
-        jit_compile=compilation.jit_compile(train),
+        jit_compile=execution.jit_compile(train),
     )
     optimizer.build(model.trainable_variables)
 

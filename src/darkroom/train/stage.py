@@ -13,7 +13,7 @@ import pandas as pd
 from darkroom import UserError, backends, files
 from darkroom.images import Images
 from darkroom.params import AugmentParams, ModelParams, TrainParams
-from darkroom.train import checkpoint, compilation, targets
+from darkroom.train import checkpoint, execution, targets
 
 HISTORY = ("epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate")
 """Columns of ``plots/history.csv``; those of validation are empty where no image is held out."""
@@ -66,17 +66,17 @@ def train(
     head = targets.resolve_head(model.head, source.description["classes"])
     check(seed, model, train, rows["train"], rows["validation"])
     check_weights(model, weights)
-    compilation.start(train)
+    execution.start(train)
     if not train.deterministic:
         print("train: train.deterministic is false: the next run may end in other weights, also when resumed")
     # Only now: these import Keras.
-    from darkroom.train import artifact, augmentation, frozen
+    from darkroom.train import augmentation, frozen, model_file
     from darkroom.train.fit import fit
 
     frozen.check(model, augment, train, len(rows["validation"]))
     network, precision, sha256 = _network(seed, model, train, source, split, head)
-    result = artifact.in_float32(network)
-    versions = artifact.versions(train.backend)
+    result = model_file.in_float32(network)
+    versions = model_file.versions(train.backend)
     settings = {
         "seed": seed,
         **{s.__class__.__name__: s.model_dump() for s in (model, augment, train)},
@@ -114,7 +114,7 @@ def train(
             )
         result.set_weights(state.best)
         files.empty_folder(models)
-        artifact.write_model(models / "model.keras", result)
+        model_file.write_model(models / "model.keras", result)
         description = {
             "classes": source.description["classes"],
             "shape": list(source.shape),
@@ -126,7 +126,7 @@ def train(
             "precision": precision,
             "parameters": network.count_params(),
             **({"weights_sha256": sha256} if sha256 else {}),
-            "layers": artifact.describe(network),
+            "layers": model_file.describe(network),
             "params": {
                 "seed": seed,
                 "model": model.model_dump(),
@@ -235,7 +235,7 @@ def _network(
 
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed % 2**32)
-    precision = compilation.precision(train)
+    precision = execution.precision(train)
     statistics = normalization.read_statistics(split / "normalization.npz")
     classes = len(source.description["classes"])
     trained = applications.pretrained_weights(model, source.shape[:2])

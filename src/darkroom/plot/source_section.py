@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from darkroom.plot import wording
-from darkroom.plot.markup import Html, element, joined, table
-from darkroom.plot.results import Results
+from darkroom.plot import formatting
+from darkroom.plot.html import Html, element, joined, table
+from darkroom.plot.stage_outputs import Results
 
 MOST_CLASSES = 30
 """Classes with a row of their own, the first by name."""
@@ -42,4 +42,4 @@ def reading(results: Results) -> Html | None:
 
 
 def _rows(what: str, groups: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    return [(what, name, wording.count(one["files"]), one["example"]) for name, one in groups.items()]
+    return [(what, name, formatting.count(one["files"]), one["example"]) for name, one in groups.items()]

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from darkroom.train import artifact
+from darkroom.train import model_file
 
 # TensorFlow's variables do not know NumPy 2's `copy` keyword yet, and Keras reads them through it.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -30,12 +30,12 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 1), dtype=np.uint8)
 def test_two_models_alike_are_saved_as_the_same_bytes(tmp_path):
     for name in ("a.keras", "b.keras"):
         keras.utils.clear_session()
-        artifact.write_model(tmp_path / name, network())
+        model_file.write_model(tmp_path / name, network())
     assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
 
 
 def test_the_file_holds_no_date_and_no_memory_address(tmp_path):
-    artifact.write_model(tmp_path / "model.keras", network())
+    model_file.write_model(tmp_path / "model.keras", network())
     with zipfile.ZipFile(tmp_path / "model.keras") as archive:
         assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert json.loads(archive.read("metadata.json"))["date_saved"].startswith("1980-01-01")
@@ -47,14 +47,14 @@ def test_the_file_holds_no_date_and_no_memory_address(tmp_path):
 
 def test_plain_keras_loads_the_file_and_predicts_alike(tmp_path):
     model = network()
-    artifact.write_model(tmp_path / "model.keras", model)
+    model_file.write_model(tmp_path / "model.keras", model)
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(loaded.predict(PIXELS, verbose=0), model.predict(PIXELS, verbose=0))
 
 
 def test_a_model_trained_in_bfloat16_is_kept_in_float32():
     mixed = network("mixed_bfloat16")
-    model = artifact.in_float32(mixed)
+    model = model_file.in_float32(mixed)
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
     assert mixed.get_layer("conv").compute_dtype == "bfloat16"
     np.testing.assert_allclose(model.predict(PIXELS, verbose=0), mixed.predict(PIXELS, verbose=0), atol=0.02)
@@ -62,11 +62,11 @@ def test_a_model_trained_in_bfloat16_is_kept_in_float32():
 
 def test_the_description_of_layers_adds_up():
     model = network()
-    rows = artifact.describe(model)
+    rows = model_file.describe(model)
     assert [row["name"] for row in rows] == ["pixels", "rescale", "conv", "flatten", "head"]
     assert rows[2] == {"name": "conv", "type": "Conv2D", "shape": [2, 2, 2], "parameters": 20}
     assert sum(row["parameters"] for row in rows) == model.count_params()
 
 
 def test_versions_name_what_the_bits_depend_on():
-    assert set(artifact.versions("tensorflow")) == {"python", "keras", "tensorflow", "numpy", "opencv"}
+    assert set(model_file.versions("tensorflow")) == {"python", "keras", "tensorflow", "numpy", "opencv"}

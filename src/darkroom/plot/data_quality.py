@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from darkroom.plot import wording
+from darkroom.plot import formatting
 from darkroom.plot.galleries import drawn_images, gallery
-from darkroom.plot.markup import Content, Html, element, joined, table
-from darkroom.plot.results import Results
+from darkroom.plot.html import Content, Html, element, joined, table
+from darkroom.plot.stage_outputs import Results
 
 EXAMPLES = 3
 
@@ -29,7 +29,7 @@ def checks(results: Results) -> list[tuple[str, Content]]:
         ("largest group", split.get("largest_group")),
         ("validation and test images with a twin elsewhere", split.get("leaked_images")),
     )
-    return [(name, wording.count(number)) for name, number in known if number is not None]
+    return [(name, formatting.count(number)) for name, number in known if number is not None]
 
 
 def rejections(results: Results) -> Html:
@@ -40,7 +40,7 @@ def rejections(results: Results) -> Html:
     for reason, files in results.rejected.groupby("reason"):
         names = ", ".join(files["id"][:EXAMPLES]) + (", …" if len(files) > EXAMPLES else "")
         detail = next((text for text in files["detail"] if text), "")
-        rows.append((reason, wording.count(len(files)), names, detail))
+        rows.append((reason, formatting.count(len(files)), names, detail))
     head = ["reason", "files", "for example", "in words"]
     return joined([table("Files that were not used", head, rows, words=4), _pictures(results)])
 
@@ -54,7 +54,7 @@ def together(results: Results) -> Html | None:
         return None
     rows = [groups.index[groups == name][:ABREAST].tolist() for name in largest.index]
     captions = [
-        f"{wording.images(int(size))}, {', '.join(dict.fromkeys(results.parts['split'].iloc[members]))}"
+        f"{formatting.images(int(size))}, {', '.join(dict.fromkeys(results.parts['split'].iloc[members]))}"
         for size, members in zip(largest, rows, strict=True)
     ]
     return joined(
@@ -88,8 +88,8 @@ def leaks(results: Results) -> Html | None:
             element("h3", "Leaks"),
             element(
                 "p",
-                f"{wording.images(len(leaked))} of test came with a twin in train, left, and right: the model has as "
-                "good as seen them. split.ready_made: repair moves such images to train.",
+                f"{formatting.images(len(leaked))} of test came with a copy in train (data leakage): the model has "
+                "seen the right one of each pair. split.ready_made: repair moves such images to train.",
                 class_="warning",
             ),
             _strips(results, rows, [str(name) for name in shown["id"]]),

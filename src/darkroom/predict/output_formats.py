@@ -13,7 +13,7 @@ import numpy as np
 
 from darkroom import UserError
 from darkroom.evaluate.classifier import Probabilities
-from darkroom.predict.sources import Picture
+from darkroom.predict.inputs import Picture
 
 Form = Literal["csv", "json", "kaggle"]
 Label = Literal["index", "probability", "name"]

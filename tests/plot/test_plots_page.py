@@ -71,7 +71,7 @@ class Charts:
 def page(tmp_path_factory):
     """Return the page as `make` makes it."""
     path = tmp_path_factory.mktemp("page") / "page.html"
-    subprocess.run([sys.executable, "-m", "darkroom.dvc_page", str(path)], check=True)
+    subprocess.run([sys.executable, "-m", "darkroom.plots_page", str(path)], check=True)
     return path
 
 
@@ -180,7 +180,7 @@ def test_without_the_page_dvc_takes_its_own(charts, tmp_path, root, digits):
 
 def test_the_page_is_the_same_every_time_and_has_one_place_for_the_charts(page, tmp_path):
     again = tmp_path / "again.html"
-    command = [sys.executable, "-m", "darkroom.dvc_page", str(again)]
+    command = [sys.executable, "-m", "darkroom.plots_page", str(again)]
     subprocess.run(command, check=True, env=os.environ | {"LC_ALL": "C", "TZ": "Asia/Tokyo"})
     assert again.read_bytes() == page.read_bytes()
     assert page.read_text().count("{plot_divs}") == 1
@@ -193,7 +193,7 @@ def test_make_builds_the_page_and_names_it_to_dvc_unless_the_user_named_another(
 ):
     plain = Charts(tmp_path, root)
     shutil.copy(root / "Makefile", tmp_path)
-    for name in ("dvc_page.py", "dvc_page.html"):
+    for name in ("plots_page.py", "plots_page.html"):
         (tmp_path / "src/darkroom").mkdir(parents=True, exist_ok=True)
         shutil.copy(root / "src/darkroom" / name, tmp_path / "src/darkroom")
     plain.git("init", "--quiet")

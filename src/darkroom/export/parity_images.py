@@ -14,9 +14,9 @@ import pandas as pd
 from darkroom import UserError
 from darkroom.decode.archives import names
 from darkroom.images import Images, Pixels
-from darkroom.predict import sources
+from darkroom.predict import inputs
 from darkroom.predict.batches import batches
-from darkroom.predict.sources import Bad, Picture, Sources
+from darkroom.predict.inputs import Bad, Picture, Sources
 
 Prepare = Callable[[bytes], Pixels]
 Shape = tuple[int, int, int]
@@ -93,7 +93,7 @@ class _OfFiles:
     def __init__(self, paths: Sequence[Path], scratch: Path, shape: Shape) -> None:
         self._shape = shape
         self._pictures: list[Picture]
-        self._pictures, self.bad = sources.find(
+        self._pictures, self.bad = inputs.find(
             [str(path) for path in paths], b"", Sources(scratch, _MAX_BYTES)
         )
 

@@ -1,6 +1,6 @@
 """The page in which `dvc plots` shows its charts, with the code that draws them inside: it opens offline.
 
-DVC's own page loads Vega from a server and stays blank without one. ``python -m darkroom.dvc_page FILE`` writes one
+DVC's own page loads Vega from a server and stays blank without one. ``python -m darkroom.plots_page FILE`` writes one
 that DVC takes instead where `plots.html_template` names it; `make` does both.
 """
 
@@ -19,7 +19,7 @@ def page() -> str:
     import vl_convert
 
     bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    template = resources.files("darkroom").joinpath("dvc_page.html").read_text(encoding="utf-8")
+    template = resources.files("darkroom").joinpath("plots_page.html").read_text(encoding="utf-8")
     # The bundle would end the element it stands in, or name what the page's own code names: the former is escaped, and
     # a function keeps its names to itself.
     return template.replace("/* vega */", f"(() => {{{bundle}}})();".replace("</script", r"<\/script"))
