@@ -61,7 +61,7 @@ def run(recipe: str, data: str, count: int, seed: int, images: Path, clone: Path
             f"split.validation={validation}",
             f"split.test={round(1 - train - validation, 4)}",
             f"train.batch_size={min(32, count // 2)}",
-            "evaluate.attention=0",
+            "evaluate.occlusion=0",
         ),
     )
     results.prepare(case, images, seed, clone)

@@ -21,7 +21,7 @@ for _name in [name for name in os.environ if name.startswith(_UNHEARD)]:
     del os.environ[_name]
 
 _THE_MACHINES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
-"""Refusals of the file system: not the user's mistake, but theirs to mend, and no bug."""
+"""Refusals of the file system: not the user's mistake, but theirs to resolve, and no bug."""
 
 _MAKER = {
     "data/raw": "fetch",
@@ -39,7 +39,7 @@ _KEY_TO_LOWER = {
 }
 """What a stage's use of memory grows with, in params.yaml."""
 
-_OF_WANT = {"SIGKILL", "SIGSEGV", "SIGBUS", "SIGABRT"}
+_OOM_SIGNALS = {"SIGKILL", "SIGSEGV", "SIGBUS", "SIGABRT"}
 """What ends a process that has no memory left: the kernel's signal, and those of C code that found none."""
 
 
@@ -67,7 +67,7 @@ def run(stage: Callable[[], None], reads: Sequence[str] = (), writes: Sequence[s
         if error.errno not in _THE_MACHINES:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        _end(f"{name}: {where}{error.strerror}; mend that and run again: nothing else is lost", 1)
+        _end(f"{name}: {where}{error.strerror}; correct that and run again: nothing else is lost", 1)
     except MemoryError as error:
         what = f" ({error})" if str(error) else ""
         _end(f"{name}: out of memory{what}; close other programs and run again: nothing else is lost", 1)
@@ -78,7 +78,7 @@ def run(stage: Callable[[], None], reads: Sequence[str] = (), writes: Sequence[s
 def _go_on_in_a_child(name: str) -> None:
     """Return in a child process; the process itself waits for it, ends as it ends, and says so if it was killed.
 
-    A process that is killed can say nothing, and want of memory mostly kills: by the kernel, or inside the C code of a
+    A process that is killed can say nothing, and running out of memory mostly kills: by the kernel, or inside the C code of a
     library that does not look at what it was given, as some operations of TensorFlow. On Linux alone: Windows cannot
     fork, what macOS's own libraries do after a fork is undefined, and neither ends a child with its parent.
     """
@@ -97,19 +97,19 @@ def _go_on_in_a_child(name: str) -> None:
     if code >= 0:
         raise SystemExit(code)
     by = signal.Signals(-code).name
-    if by not in _OF_WANT:
+    if by not in _OOM_SIGNALS:
         _end(f"{name}: ended by {by}; the next run goes on from what is finished", 1)
     key = _KEY_TO_LOWER.get(name)
     lower = f"lower {key} in params.yaml or " if key else ""
     _end(
-        f"{name}: killed by {by}, most likely for want of memory; {lower}close other programs, and run again: "
+        f"{name}: killed by {by}, most likely out of memory; {lower}close other programs, and run again: "
         "nothing else is lost",
         1,
     )
 
 
 def _die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends: who kills a stage means its work."""
+    """Have the kernel kill this process when its parent ends: killing the stage must also kill its worker."""
     set_parent_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
     ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
     if os.getppid() != parent:  # it ended in between
@@ -124,7 +124,7 @@ def _check(folder: Path) -> None:
         objects = " ".join(f'"$(dvc cache dir)"/files/md5/{md5[:2]}/{md5[2:]}' for md5 in damaged.values())
         raise UserError(
             f"{', '.join(map(str, damaged))}: not as {maker} wrote it; changed by hand, or damaged on the disk or in "
-            f"DVC's cache, which DVC does not check. To make it anew:\n"
+            f"DVC's cache, which DVC does not check. To make it again:\n"
             f"  rm -f {objects}\n"
             f"  dvc repro --force --single-item {maker} && dvc repro\n"
             f"To use what was changed by hand as it is, remove {folder / files.SEAL}"

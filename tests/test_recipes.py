@@ -173,8 +173,8 @@ def test_use_training_only_leaves_evaluate_and_plot_as_they_were(root, project):
     darkroom(project, "recipe", "use", "ox", "--force")
     params = project / "params.yaml"
     text = params.read_text()
-    params.write_text(text.replace("attention: 6 ", "attention: 1 ").replace("samples: 25 ", "samples: 9 "))
+    params.write_text(text.replace("occlusion: 6 ", "occlusion: 1 ").replace("samples: 25 ", "samples: 9 "))
     assert darkroom(project, "recipe", "use", "transfer", "--training-only", "--force").returncode == 0
     found, transfer = values(params.read_text()), values(recipes.read(root / "recipes", "transfer").text)
-    assert (found["evaluate"]["attention"], found["plot"]["samples"]) == (1, 9)
+    assert (found["evaluate"]["occlusion"], found["plot"]["samples"]) == (1, 9)
     assert [found[name] == transfer[name] for name in recipes.TRAINING] == [True] * 4

@@ -7,7 +7,7 @@ def how_to_install(extra: str) -> str:
 
 
 class UserError(Exception):
-    """A mistake the user can mend: a parameter, a file, a server's refusal.
+    """A mistake the user can correct: a parameter, a file, a server's refusal.
 
     The message says what was read, where, what was expected and what to do next. Stages and commands print it
     without a traceback and end with exit code 1; any other exception is a bug and keeps its traceback.

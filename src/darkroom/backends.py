@@ -81,7 +81,7 @@ def keep_freed_memory() -> None:
     """Let the C library keep the memory of one step's tensors for the next step's.
 
     Left alone, glibc returns each large block to the kernel when it is freed, and the kernel then clears every page
-    of it anew in the next step: a quarter to a third of a training's processor time (docs/benchmarks.md). Whoever
+    of it again in the next step: a quarter to a third of a training's processor time (docs/benchmarks.md). Whoever
     has set glibc's own variables keeps what they set; other C libraries have no ``mallopt``. See ``man 3 mallopt``.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None

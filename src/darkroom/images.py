@@ -166,7 +166,7 @@ def check_prepared(folder: Path, image: ImageParams) -> None:
     if differences:
         raise UserError(
             f"{folder}: these images were made with {'; '.join(differences)}: they are of an earlier run, or came out "
-            "of a cache. Make them anew: dvc repro --force --single-item decode && dvc repro"
+            "of a cache. Make them again: dvc repro --force --single-item decode && dvc repro"
         )
 
 

@@ -318,7 +318,7 @@ def laid_out(read, *folders, **changes):
         ),
         (
             {"train": (None, "train"), "test": (None, "test"), "cats": ("cats", "")},
-            ["folders test, train are taken as ready-made splits"],
+            ["folders test, train are taken as predefined splits"],
         ),
         ({"train/cats": ("cats", ""), "more/dogs": ("dogs", "")}, ["folder train is taken as any folder"]),
         ({"train/cats": ("cats", "train"), "test/dogs": ("dogs", "test"), "more/dogs": ("dogs", "")}, ["dogs of"]),

@@ -96,12 +96,12 @@ def test_maps_are_of_the_surest_mistakes(two_classes):
     table = read(two_classes, "data/predictions/test.csv")
     wrong = table[table["label"] != table["predicted"]]
     surest = wrong.assign(p=wrong[["p_across", "p_down"]].max(axis=1)).sort_values("p", ascending=False)
-    with np.load(two_classes.folder / "data/predictions/attention.npz") as attention:
-        assert list(attention["ids"]) == list(surest["id"][:6])
-        assert attention["maps"].shape == (min(6, len(wrong)), 12, 12)
-        assert attention["maps"].dtype == np.float32
-        assert attention["maps"].min() >= 0
-        assert attention["maps"].max() <= 1
+    with np.load(two_classes.folder / "data/predictions/occlusion.npz") as occlusion:
+        assert list(occlusion["ids"]) == list(surest["id"][:6])
+        assert occlusion["maps"].shape == (min(6, len(wrong)), 12, 12)
+        assert occlusion["maps"].dtype == np.float32
+        assert occlusion["maps"].min() >= 0
+        assert occlusion["maps"].max() <= 1
 
 
 def test_the_same_inputs_give_the_same_bytes(changed):
@@ -156,11 +156,11 @@ def test_a_missing_model_is_one_message(changed):
 
 def test_without_a_mistake_there_is_no_map(changed):
     params = changed.folder / "params.yaml"
-    write_params(params, {"evaluate.attention": 0}, params)
+    write_params(params, {"evaluate.occlusion": 0}, params)
     assert changed.evaluate().returncode == 0
-    with np.load(changed.folder / "data/predictions/attention.npz") as attention:
-        assert attention["maps"].shape == (0, 12, 12)
-        assert len(attention["ids"]) == 0
+    with np.load(changed.folder / "data/predictions/occlusion.npz") as occlusion:
+        assert occlusion["maps"].shape == (0, 12, 12)
+        assert len(occlusion["ids"]) == 0
 
 
 def test_a_backend_that_is_not_installed_is_named_with_the_way_out(changed):

@@ -113,7 +113,7 @@ def test_images_of_another_size_are_told_from_those_of_the_model(sketch: Project
     path = sketch.folder / "models" / "model.json"
     path.write_text(path.read_text().replace('"shape": [8, 8, 1]', '"shape": [9, 8, 1]'))
     assert refused(sketch, "--to", "onnx").startswith(
-        "data/images/images.json: images of 8x8x1, and the model takes 9x8x1; `dvc repro` makes both anew"
+        "data/images/images.json: images of 8x8x1, and the model takes 9x8x1; `dvc repro` makes both again"
     )
 
 

@@ -178,7 +178,7 @@ def test_a_stage_that_outlived_its_run_leaves_the_next_ones_folder_alone(
         File(ZIP)(answerer)
 
     site.answers["/x.zip"] = answer
-    with pytest.raises(UserError, match="another run has begun it anew"):
+    with pytest.raises(UserError, match="another run has started it over"):
         download(site.url("/x.zip"))
     assert not list((tmp_path / "raw").iterdir())
 

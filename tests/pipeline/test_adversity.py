@@ -151,7 +151,7 @@ def test_out_of_memory_that_kills_names_the_key_to_lower(finished, tmp_path):
     """Some operations of oneDNN end in a segmentation fault; which one is first to lack memory is chance."""
     finished.change(TOO_LARGE)
     killed = [
-        "train: killed by SIGSEGV, most likely for want of memory; lower train.batch_size in params.yaml or close "
+        "train: killed by SIGSEGV, most likely out of memory; lower train.batch_size in params.yaml or close "
         "other programs, and run again: nothing else is lost"
     ]
     assert out_of_memory(finished, tmp_path) in (killed, SAID_BY_THE_BACKEND)

@@ -171,7 +171,7 @@ def follow_readme(repository: Repository) -> None:
         "image.color": "rgb",
     }
     short = {"image.resolution": 32, "model.blocks": [[8]], "model.dense": [8], "train.epochs": 1}
-    repository.change({**shown, **short, "train.batch_size": 8, "evaluate.attention": 0, "plot.samples": 4})
+    repository.change({**shown, **short, "train.batch_size": 8, "evaluate.occlusion": 0, "plot.samples": 4})
     repository.dvc("add", "data/inbox/my_photos", "data/inbox/my_flowers", "data/inbox/my_cells")
     repository.dvc("add", "data/inbox/pets")
     repository.git("add", "--all", "data", "params.yaml")

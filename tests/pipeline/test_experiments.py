@@ -27,7 +27,7 @@ SMALL = {
     "model.blocks": [[8]],
     "model.dense": [16],
     "train.epochs": 1,
-    "evaluate.attention": 0,
+    "evaluate.occlusion": 0,
     "plot.samples": 4,
     "plot.dpi": 50,
 }

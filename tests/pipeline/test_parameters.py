@@ -45,7 +45,7 @@ BASE = {
     "train.epochs": 2,
     "train.batch_size": 8,
     "train.schedule": "constant",
-    "evaluate.attention": 1,
+    "evaluate.occlusion": 1,
     "plot.samples": 4,
     "plot.dpi": 50,
 }
@@ -128,7 +128,7 @@ CASES: dict[str, dict[str, Case]] = {
         "split.test": Case(0.3, also={"split.train": 0.5}),
         "split.seed": Case(1),
         "split.stratified": Case(False),
-        "split.ready_made": Case("ignore", PARTED),
+        "split.predefined": Case("ignore", PARTED),
         "split.near_duplicates": Case(None),
         "split.group_by": Case(r"\d\.png"),
         "normalize.method": Case("standard"),
@@ -191,7 +191,7 @@ CASES: dict[str, dict[str, Case]] = {
         "train.restore_best": Case(True, PLATEAU),
         "train.fine_tune_epochs": Case(1, FROZEN),
     },
-    "evaluate": {"evaluate.calibration_bins": Case(60), "evaluate.attention": Case(0)},
+    "evaluate": {"evaluate.calibration_bins": Case(60), "evaluate.occlusion": Case(0)},
     "plot": {"plot.samples": Case(2), "plot.dpi": Case(60)},
 }
 

@@ -45,7 +45,7 @@ def test_a_killed_stage_is_said(tmp_path, name):
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 1
     assert said == (
-        f"train: killed by {name}, most likely for want of memory; lower train.batch_size in params.yaml or close "
+        f"train: killed by {name}, most likely out of memory; lower train.batch_size in params.yaml or close "
         "other programs, and run again: nothing else is lost\n"
     )
 

@@ -172,7 +172,7 @@ def write_evaluation(folder, names, actual, probabilities, classes, shape):
     row, column = np.mgrid[: shape[0], : shape[1]]
     heat = np.exp(-((row - shape[0] / 3) ** 2 + (column - shape[1] / 2) ** 2) / (shape[0] / 4) ** 2)
     maps = np.repeat(heat[None].astype(np.float32), len(wrong), axis=0)
-    np.savez(folder / "data/predictions/attention.npz", ids=names[wrong].astype(np.str_), maps=maps)
+    np.savez(folder / "data/predictions/occlusion.npz", ids=names[wrong].astype(np.str_), maps=maps)
     reliability = calibration.reliability(predicted == actual, probabilities.max(axis=1), 10)
     for name, table in (
         ("confusion", curves.confusion(actual, predicted, classes)),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 CHARTS = ("accuracy", "loss", "counts", "confusion", "roc", "precision_recall", "calibration")
-PICTURES = ("samples", "channels", "augmented", "mistakes", "attention")
+PICTURES = ("samples", "channels", "augmented", "mistakes", "occlusion")
 
 
 def plotted(make_inputs, **options):

@@ -25,7 +25,7 @@ SMALL = {
     "model.dense": [8],
     "train.epochs": 8,
     "train.batch_size": 16,
-    "evaluate.attention": 0,
+    "evaluate.occlusion": 0,
 }
 
 # One process that loads TensorFlow once and runs each command as the installed `darkroom` would: on its own

@@ -15,7 +15,7 @@ GOOD = {
     "test": 0.2,
     "seed": 0,
     "stratified": "true",
-    "ready_made": "keep",
+    "predefined": "keep",
     "near_duplicates": 8,
     "group_by": "null",
 }
@@ -55,7 +55,7 @@ def test_whole_numbers_are_fractions_too(tmp_path: Path) -> None:
         ({"seed": -1}, "split.seed", "at least 0"),
         ({"seed": 1.5}, "split.seed", "whole number"),
         ({"stratified": "1"}, "split.stratified", "true or false"),
-        ({"ready_made": "mend"}, "split.ready_made", "'keep', 'repair' or 'ignore'"),
+        ({"predefined": "mend"}, "split.predefined", "'keep', 'repair' or 'ignore'"),
         ({"near_duplicates": 9}, "split.near_duplicates", "at most 8"),
         ({"group_by": "'(C\\d+'"}, "split.group_by", "a regular expression or null"),
         ({"folds": 5}, "split.folds", "unknown parameter"),

@@ -20,7 +20,7 @@ GOOD: dict[str, Any] = {
     "test": 0.2,
     "seed": 0,
     "stratified": True,
-    "ready_made": "keep",
+    "predefined": "keep",
     "near_duplicates": 8,
     "group_by": None,
 }
@@ -91,7 +91,7 @@ def test_near_duplicates_under_two_labels_are_counted_and_named(
     assert f"split: warning: {warning}\n" in capsys.readouterr().err
 
 
-def test_a_ready_made_split_that_leaks_is_kept_and_reported_or_repaired(write_images: Write) -> None:
+def test_a_predefined_split_that_leaks_is_kept_and_reported_or_repaired(write_images: Write) -> None:
     splits = ["train"] * 20 + ["validation"] * 10 + ["test"] * 10
     pixels = np.random.default_rng(9).integers(0, 256, (40, 8, 8, 1), np.uint8)
     pixels[20], pixels[30], pixels[31] = pixels[0], pixels[1], pixels[1] // 2 + 20
@@ -104,10 +104,10 @@ def test_a_ready_made_split_that_leaks_is_kept_and_reported_or_repaired(write_im
         "data leakage: 3 validation and test images have a copy, or one of their group,"
     )
     assert kept["warnings"] == len(warnings)
-    repaired, table = run(images, ready_made="repair")
+    repaired, table = run(images, predefined="repair")
     assert (repaired["leaked_images"], repaired["validation"], repaired["test"]) == (0, 9, 8)
     assert table["split"][[20, 30, 31]].tolist() == ["train"] * 3
-    ignored, _ = run(images, ready_made="ignore")
+    ignored, _ = run(images, predefined="ignore")
     assert (ignored["leaked_images"], ignored["train"]) == (0, 28)
 
 
@@ -157,14 +157,14 @@ def test_what_cannot_be_split_is_one_message(
         run(images, **changes)
 
 
-def test_a_class_that_only_the_ready_made_test_holds_is_refused(write_images: Write) -> None:
+def test_a_class_that_only_the_predefined_test_holds_is_refused(write_images: Write) -> None:
     splits = ["train"] * 4 + ["validation"] * 4 + ["test"] * 4
     images = write_images(["a", "b"] * 4 + ["c"] * 4, splits=splits)
     with pytest.raises(
-        UserError, match=r"split\.ready_made: got keep, which leaves class 'c' without a training"
+        UserError, match=r"split\.predefined: got keep, which leaves class 'c' without a training"
     ):
         run(images)
-    run(images, ready_made="ignore")
+    run(images, predefined="ignore")
 
 
 def test_a_mistake_leaves_an_earlier_split_as_it_was(write_images: Write) -> None:

@@ -194,7 +194,7 @@ def test_a_training_killed_while_it_fine_tunes_goes_on_there(tmp_path, sections,
     import keras
 
     folders = data(size=32, channels=3)
-    weights = folders[0].parent / "weights" / "ready-made.weights.h5"
+    weights = folders[0].parent / "weights" / "pretrained.weights.h5"
     weights.parent.mkdir()
     keras.utils.set_random_seed(0)
     trained = keras.applications.MobileNetV3Small(include_top=False, weights=None, input_shape=(32, 32, 3))

@@ -232,7 +232,7 @@ def check_common(a: pd.DataFrame, b: pd.DataFrame, common: int, replaced: int, s
         examples = f", such as {a['id'].iloc[0]!r} and {b['id'].iloc[0]!r}" if len(a) and len(b) else ""
         raise UserError(
             f"A and B have no test image in common ({len(a)} and {len(b)} images{examples}); two runs can be"
-            f" compared when they are tested on the same images: keep split.seed, or set split.ready_made"
+            f" compared when they are tested on the same images: keep split.seed, or set split.predefined"
         )
     if not same:
         raise UserError(

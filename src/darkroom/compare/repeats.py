@@ -90,7 +90,7 @@ def common_images(a: Runs, b: Runs) -> frozenset[str]:
     if not common:
         raise UserError(
             f"the {len(a) + len(b)} runs have no test image in common; runs can be compared when they are tested on the"
-            f" same images: keep split.seed, or set split.ready_made"
+            f" same images: keep split.seed, or set split.predefined"
         )
     return common
 

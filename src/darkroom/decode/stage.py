@@ -235,7 +235,7 @@ def _check(outcome: _Outcome, most: float) -> None:
     if len(unusable) > most * candidates:
         raise UserError(
             f"data/raw: {len(unusable)} of {candidates} files are unusable ({reasons}), more than "
-            f"decode.max_rejected = {most:g} allows{example}; mend the source, or raise decode.max_rejected in "
+            f"decode.max_rejected = {most:g} allows{example}; correct the source, or raise decode.max_rejected in "
             "params.yaml"
         )
     if not used:

@@ -31,7 +31,7 @@ def evaluate(
         What decode, split and train wrote.
     predictions : Path
         The folder to fill: ``test.csv``, ``validation.csv``, ``unlabelled.csv`` where there are such images, and
-        ``attention.npz`` (``ids``; ``maps``, float32 (k, height, width): the most confident mistakes).
+        ``occlusion.npz`` (``ids``; ``maps``, float32 (k, height, width): the most confident mistakes).
     plots : Path
         Where ``confusion.csv``, ``roc.csv``, ``precision_recall.csv`` and ``calibration.csv`` go.
 
@@ -63,7 +63,7 @@ def evaluate(
     if (images / "unlabelled" / "images.json").is_file():
         predict_unlabelled(classifier, images / "unlabelled", predictions)
     actual = numbers(source, test, classes)
-    write_attention(predictions, classifier, source, test, actual, probabilities, evaluate.attention)
+    write_occlusion(predictions, classifier, source, test, actual, probabilities, evaluate.occlusion)
     write_curves(plots, actual, probabilities, classes, evaluate.calibration_bins)
     right = actual == probabilities.argmax(axis=1)
     reliability = calibration.reliability(right, probabilities.max(axis=1), evaluate.calibration_bins)
@@ -106,7 +106,7 @@ def predict_unlabelled(classifier: Classifier, images: Path, predictions: Path) 
     write_predictions(predictions / "unlabelled.csv", source, rows, probabilities, classifier.classes)
 
 
-def write_attention(
+def write_occlusion(
     predictions: Path,
     classifier: Classifier,
     source: Images,
@@ -115,12 +115,12 @@ def write_attention(
     probabilities: Probabilities,
     most: int,
 ) -> None:
-    """Write ``attention.npz``: the ``most`` most confident mistakes, the surest first, with their occlusion maps."""
+    """Write ``occlusion.npz``: the ``most`` most confident mistakes, the surest first, with their occlusion maps."""
     wrong = np.flatnonzero(actual != probabilities.argmax(axis=1))
     surest = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:most]
     maps = [occlusion_map(classifier.probabilities, image) for image in source.take(rows[surest])]
     np.savez(
-        predictions / "attention.npz",
+        predictions / "occlusion.npz",
         ids=source.index["id"].iloc[rows[surest]].to_numpy(np.str_),
         maps=np.array(maps, np.float32).reshape(len(maps), *source.shape[:2]),
     )

@@ -77,7 +77,7 @@ class _OfPipeline:
             given, wanted = ("x".join(map(str, sizes)) for sizes in (self._source.shape, shape))
             raise UserError(
                 f"{folder / 'images.json'}: images of {given}, and the model takes {wanted}; `dvc repro` makes both "
-                "anew, or name pictures with --images"
+                "again, or name pictures with --images"
             )
         self._rows = rows[np.linspace(0, len(rows) - 1, min(MOST, len(rows))).round().astype(int)]
         self.kind = f"of {len(rows)} test images" if len(rows) > MOST else "test images"

@@ -133,7 +133,7 @@ def _verify(part: Partial, shown: str, digest: str) -> None:
     joined, size = part.joined, part.size
     part.restart()
     if joined:
-        raise Interrupted(f"{problem}; it was put together from several transfers, so it is fetched anew")
+        raise Interrupted(f"{problem}; it was put together from several transfers, so it is fetched again from the start")
     raise UserError(f"params.yaml: source.urls: {shown}: {problem}; {size:,} bytes came, none are kept")
 
 

@@ -42,7 +42,7 @@ def fetch_local(paths: list[str], inbox: Path, raw: Path) -> list[tuple[Path, st
             # Reading errors name their file; a full disk names none.
             where = error.filename or f"{raw}, while {found} is brought there"
             raise UserError(
-                f"params.yaml: source.path: {where}: {error.strerror or error}; mend that and run again"
+                f"params.yaml: source.path: {where}: {error.strerror or error}; correct that and run again"
             ) from None
         fetched.append((archive, origin))
     return fetched

@@ -48,7 +48,7 @@ def writing(parameter: str, folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         where = error.filename or folder  # a full disk names no file
-        cure = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "mend that"
+        cure = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "correct that"
         raise UserError(
             f"{parameter}: {where}: cannot write: {error.strerror or error}; {cure} and run again: "
             "the download goes on where it stopped"
@@ -89,7 +89,7 @@ def deliver(part: Path, target: Path, folder: int) -> None:
         # Both lie on one disk, nearly always: no second copy.
         os.link(part, target.name, dst_dir_fd=folder)
     except FileNotFoundError:
-        raise UserError(f"{target.parent}: another run has begun it anew; this one ends") from None
+        raise UserError(f"{target.parent}: another run has started it over; this one ends") from None
     except OSError:
         with files.whole(target) as copy:
             shutil.copyfile(part, copy)

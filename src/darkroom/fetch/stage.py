@@ -36,7 +36,7 @@ def fetch(source: SourceParams, inbox: Path, raw: Path) -> dict[str, object]:
         files.empty_folder(raw)
     except OSError as error:
         raise UserError(
-            f"{error.filename or raw}: cannot be written: {error.strerror}; mend that and run again"
+            f"{error.filename or raw}: cannot be written: {error.strerror}; correct that and run again"
         ) from None
     archives = [_record(path, origin) for path, origin in _bring(source, inbox, raw)]
     files.write_json(raw / "source.json", {"kind": source.kind, "archives": archives})

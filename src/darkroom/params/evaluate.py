@@ -16,10 +16,10 @@ class EvaluateParams(Section):
         Images in a step.
     calibration_bins : int
         Equal steps of confidence in the reliability curve and the calibration error.
-    attention : int
+    occlusion : int
         The most confident mistakes that get an occlusion map.
     """
 
     batch_size: Annotated[int, Field(ge=1)]
     calibration_bins: Annotated[int, Field(ge=2, le=100)]
-    attention: Annotated[int, Field(ge=0, le=100)]
+    occlusion: Annotated[int, Field(ge=0, le=100)]

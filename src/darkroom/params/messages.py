@@ -7,7 +7,11 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-RENAMED = {"image.size": "image.resolution"}
+RENAMED = {
+    "image.size": "image.resolution",
+    "split.ready_made": "split.predefined",
+    "evaluate.attention": "evaluate.occlusion",
+}
 """Parameters of earlier versions and what they are called now.
 
 DVC's run cache leaves every key called ``size`` out of what it compares (treeverse/dvc#10296): another ``image.size``

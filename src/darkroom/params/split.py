@@ -21,7 +21,7 @@ class SplitParams(Section):
     test: Fraction
     seed: Annotated[int, Field(ge=0)]
     stratified: bool
-    ready_made: Literal["keep", "repair", "ignore"]
+    predefined: Literal["keep", "repair", "ignore"]
     near_duplicates: Annotated[int, Field(ge=0, le=8)] | None
     group_by: str | None
 

@@ -62,7 +62,7 @@ class ModelParams(Section):
 
 
 class AugmentParams(Section):
-    """How each training image is changed, anew every epoch."""
+    """How each training image is augmented, differently in every epoch."""
 
     flip_horizontal: bool
     flip_vertical: bool

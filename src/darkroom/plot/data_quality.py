@@ -89,7 +89,7 @@ def leaks(results: Results) -> Html | None:
             element(
                 "p",
                 f"{formatting.images(len(leaked))} of test came with a copy in train (data leakage): the model has "
-                "seen the right one of each pair. split.ready_made: repair moves such images to train.",
+                "seen the right one of each pair. split.predefined: repair moves such images to train.",
                 class_="warning",
             ),
             _strips(results, rows, [str(name) for name in shown["id"]]),

@@ -1,4 +1,4 @@
-"""Pictures made of the images themselves: samples, mistakes, channels, augmentation, attention."""
+"""Pictures made of the images themselves: samples, mistakes, channels, augmentation, occlusion."""
 
 from collections.abc import Sequence
 
@@ -34,12 +34,12 @@ def pictures(results: Results, most: int) -> dict[str, Figure]:
             for row in mistakes.to_dict("records")
         ]
         figures["mistakes"] = grid(list(results.pixels_of(mistakes["id"])), captions)
-    if len(results.attention["ids"]):
-        images = results.pixels_of(list(results.attention["ids"]))
-        pairs = [overlay(image, heat) for image, heat in zip(images, results.attention["maps"], strict=True)]
+    if len(results.occlusion["ids"]):
+        images = results.pixels_of(list(results.occlusion["ids"]))
+        pairs = [overlay(image, heat) for image, heat in zip(images, results.occlusion["maps"], strict=True)]
         captions = [text for _ in pairs for text in ("", "what mattered")]
         both = [picture for pair in zip(images, pairs, strict=True) for picture in pair]
-        figures["attention"] = grid(both, captions, columns=4 if len(pairs) > 1 else 2)
+        figures["occlusion"] = grid(both, captions, columns=4 if len(pairs) > 1 else 2)
     return figures
 
 

@@ -29,7 +29,7 @@ def report(results: Results, charts: Mapping[str, Html], most: int) -> str:
         "Training": result_sections.training(results, charts),
         "Results": result_sections.measured(results, charts),
         "Mistakes": result_sections.mistakes(results, most),
-        "Attention": result_sections.attention(results),
+        "Occlusion": result_sections.occlusion(results),
         "Settings": result_sections.settings(results),
     }
     links = [element("a", title, href=f"#{title.lower()}") for title in sections]

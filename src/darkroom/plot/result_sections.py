@@ -149,13 +149,13 @@ def mistakes(results: Results, most: int) -> Html:
     )
 
 
-def attention(results: Results) -> Html:
+def occlusion(results: Results) -> Html:
     """Return mistakes beside what mattered to the model in them."""
-    ids = list(results.attention["ids"])
+    ids = list(results.occlusion["ids"])
     if not ids:
-        return element("p", "No map was made: there was no mistake to explain, or evaluate.attention is 0.")
+        return element("p", "No map was made: there was no mistake to explain, or evaluate.occlusion is 0.")
     told = results.test.set_index("id").loc[ids, ["label", "predicted"]].reset_index().to_dict("records")
-    images, maps = results.pixels_of(ids), results.attention["maps"]
+    images, maps = results.pixels_of(ids), results.occlusion["maps"]
     alts = [f"{row['id']}: {row['label']} taken for {row['predicted']}" for row in told]
     plain = drawn_images(list(images), alts, 150_000)
     overlaid = [overlay(image, heat) for image, heat in zip(images, maps, strict=True)]

@@ -34,7 +34,7 @@ def reading(results: Results) -> Html | None:
     rows = [
         *_rows("class", classes),
         *([("class", f"and {more} more", "", "")] if more else []),
-        *_rows("ready-made split", {name: group for name, group in summary["splits"].items() if name}),
+        *_rows("predefined split", {name: group for name, group in summary["splits"].items() if name}),
         *_rows("without a label", unlabelled),
         *_rows("left out", summary["left_out"]),
     ]

@@ -41,7 +41,7 @@ class Results:
         ``test.csv``: id, label, predicted, one ``p_<class>`` a class.
     unlabelled : int
         Predicted images whose class nobody gave.
-    attention : dict of arrays
+    occlusion : dict of arrays
         ``ids`` (k,) and ``maps`` float32 (k, h, w).
     summaries : dict of str to dict
         ``summary.json`` of decode and split, by the stage; {} where there is none.
@@ -60,7 +60,7 @@ class Results:
     augmented: dict[str, Pixels]
     test: pd.DataFrame
     unlabelled: int
-    attention: dict[str, npt.NDArray[Any]]
+    occlusion: dict[str, npt.NDArray[Any]]
     summaries: dict[str, dict[str, Any]]
     scores: dict[str, dict[str, Any]]
     history: pd.DataFrame
@@ -114,7 +114,7 @@ def read_results(
         augmented=_arrays(models / "augmented.npz"),
         test=_predictions(predictions / "test.csv"),
         unlabelled=len(_texts(unlabelled)) if unlabelled.is_file() else 0,
-        attention=_arrays(predictions / "attention.npz"),
+        occlusion=_arrays(predictions / "occlusion.npz"),
         summaries={
             stage: files.read_json(path) if (path := folder / "summary.json").is_file() else {}
             for stage, folder in (("decode", images), ("split", split))

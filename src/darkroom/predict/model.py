@@ -110,7 +110,7 @@ def _preparation(about: Path, description: dict[str, Any]) -> Preparation:
     if list(shape) != description["shape"]:
         raise UserError(
             f"{about}: shape is {description['shape']}, but preparation makes images of {list(shape)}; "
-            "`dvc repro train` writes both anew"
+            "`dvc repro train` writes both again"
         )
     return preparation
 

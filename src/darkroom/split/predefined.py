@@ -10,7 +10,7 @@ from darkroom.split.assignment import PARTS, TEST, TRAIN, VALIDATION
 Rows = npt.NDArray[np.int64]
 
 
-def kept(came: Sequence[str], groups: Rows, ready_made: str) -> Rows:
+def kept(came: Sequence[str], groups: Rows, predefined: str) -> Rows:
     """Return the part in which each image stays, -1 where it is yet to be drawn: int64, (images,).
 
     Parameters
@@ -19,18 +19,18 @@ def kept(came: Sequence[str], groups: Rows, ready_made: str) -> Rows:
         What the source says: train, validation, test or nothing.
     groups : int64, (images,)
         The row of the first member of each image's group.
-    ready_made : str
+    predefined : str
         ignore: nothing is kept. keep: what came as validation or test stays. repair: the same, but a group
         that lies in more than one part goes to the training images whole.
 
     Where both validation and test came, all others are train; where one is missing, it is drawn from these, but for
     images with another of their group in the part that came: drawn into the missing one, they would leak there too.
     """
-    if ready_made == "ignore":
+    if predefined == "ignore":
         return np.full(len(came), -1, np.int64)
     numbers = {"": TRAIN, **{part: number for number, part in enumerate(PARTS)}}
     parts = np.array([numbers[part] for part in came], np.int64)
-    if ready_made == "repair":
+    if predefined == "repair":
         parts[straddling(parts, groups)] = TRAIN
     if not {VALIDATION, TEST} <= set(parts.tolist()):
         parts[(parts == TRAIN) & ~straddling(parts, groups)] = -1

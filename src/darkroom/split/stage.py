@@ -70,11 +70,11 @@ def assign(
     params: SplitParams, index: pd.DataFrame, names: list[str], classes: Rows, grouped: Rows
 ) -> tuple[Rows, tuple[float, float, float]]:
     """Return the part of each image, and the fractions asked of those that were drawn."""
-    parts = predefined.kept(index["split"].tolist(), grouped, params.ready_made)
+    parts = predefined.kept(index["split"].tolist(), grouped, params.predefined)
     if params.test == 0 and not (parts == TEST).any():
         raise UserError(
             "params.yaml: split.test: got 0.0, and the source brings no test images of its own (or"
-            " split.ready_made leaves them out); expected more than 0, or nothing could be measured"
+            " split.predefined leaves them out); expected more than 0, or nothing could be measured"
         )
     free = np.flatnonzero(parts < 0)
     fractions = predefined.rescaled(params.fractions, parts)
@@ -119,7 +119,7 @@ def check_train(parts: Rows, classes: Rows, names: list[str], params: SplitParam
     absent = sorted(set(range(len(names))) - set(classes[parts == TRAIN].tolist()))
     if absent:
         key, value, remedy = (
-            ("ready_made", params.ready_made, "ignore")
+            ("predefined", params.predefined, "ignore")
             if params.stratified
             else ("stratified", "false", "true")
         )

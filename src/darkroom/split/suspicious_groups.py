@@ -59,7 +59,7 @@ def leaks(images: int) -> list[str]:
         return []
     return [
         f"data leakage: {images} validation and test images have a copy, or one of their group, in another part, as "
-        "the source was split; split.ready_made: repair moves them to train, ignore splits anew"
+        "the source was split; split.predefined: repair moves them to train, ignore splits from scratch"
     ]
 
 

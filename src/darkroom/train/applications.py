@@ -129,7 +129,7 @@ def prepare(x: Any, name: str) -> Any:
 
 
 def freeze(model: Any, frozen: bool, thaw: int | Literal["all"] = "all") -> None:
-    """Set which ready-made layers of ``model`` learn; nothing happens to networks without such layers.
+    """Set which layers of the backbone of ``model`` are trained; nothing happens to networks without one.
 
     Batch normalization layers stay as they are also when the others are thawed: the statistics of few images would undo
     what was learned from many.
@@ -142,7 +142,7 @@ def freeze(model: Any, frozen: bool, thaw: int | Literal["all"] = "all") -> None
     thaw : int or "all"
         Else, how many of the upper blocks, with what comes after them.
     """
-    end = _ready_made(model)
+    end = _backbone_end(model)
     if not end or (not frozen and all(layer.trainable for layer in model.layers)):
         return
     first = end if frozen else thawed(model, thaw)
@@ -151,7 +151,7 @@ def freeze(model: Any, frozen: bool, thaw: int | Literal["all"] = "all") -> None
         layer.trainable = number >= first and not still
 
 
-def _ready_made(model: Any) -> int:
+def _backbone_end(model: Any) -> int:
     """Return how many layers of ``model`` come before a network of ours begins."""
     names = [layer.name for layer in model.layers]
     return names.index(_LAST) if _LAST in names else 0
@@ -162,7 +162,7 @@ def parted(model: Any) -> tuple[Any, Any]:
 
     Features come out as (n, d) and go in as maps of one pixel, (n, 1, 1, d).
     """
-    at = _ready_made(model)
+    at = _backbone_end(model)
     trunk = keras.Model(model.inputs, model.layers[at].output, name="trunk")
     inputs = layers.Input((1, 1, trunk.output_shape[-1]), name="features", dtype="float32")
     x = layers.Flatten(name="features_flat", dtype="float32")(inputs)
@@ -187,7 +187,7 @@ def thawed(model: Any, thaw: int | Literal["all"]) -> int:
     if thaw == "all":
         return 0
     starts: dict[str, int] = {}
-    for number, layer in enumerate(model.layers[: _ready_made(model)]):
+    for number, layer in enumerate(model.layers[: _backbone_end(model)]):
         if found := _BLOCK.search(layer.name):
             starts.setdefault(found[1], number)
     if thaw > len(starts):

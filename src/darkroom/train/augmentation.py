@@ -1,4 +1,4 @@
-"""Each training image anew every pass: moved by one warp, then recoloured, by (seed, pass, image id)."""
+"""Augmentation of each training image: one warp, then color, a pure function of (seed, pass, image id)."""
 
 import numpy as np
 

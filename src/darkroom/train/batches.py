@@ -84,7 +84,7 @@ class Batches(keras.utils.PyDataset):
         return batch.result() if batch is not None else self._make(self._start + index)
 
     def _look_ahead(self, index: int) -> None:
-        """Start what is missing of the batches ``index`` and after; forget others, where Keras began anew."""
+        """Start what is missing of the batches ``index`` and after; forget others, where Keras started over."""
         end = index + 1 + AHEAD if self._steps is None else min(index + 1 + AHEAD, self._steps)
         for stale in [number for number in self._pending if not index <= number < end]:
             self._pending.pop(stale).cancel()
@@ -119,11 +119,11 @@ def training_batches(
     weights: Floats | None = None,
     workers: int | None = None,
 ) -> Batches:
-    """Return endless batches of the training images, in a new order and augmented anew every pass.
+    """Return endless batches of the training images, shuffled and augmented differently in every pass.
 
     A pass takes every image once, in an order drawn from (seed, pass, image id); its last batch holds what is
     left. An epoch is ``steps_per_epoch`` batches: one pass, unless ``train.steps_per_epoch`` says otherwise;
-    then passes run on across epochs, and images are augmented anew by pass.
+    then passes run on across epochs, and images are augmented by pass.
 
     Parameters
     ----------

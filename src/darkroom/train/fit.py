@@ -36,7 +36,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Phase:
-    """Epochs with one optimizer: at most ``epochs`` of them at ``rate``, with the ready-made layers frozen or not."""
+    """Epochs with one optimizer: at most ``epochs`` of them at ``rate``, with the backbone frozen or not."""
 
     epochs: int
     rate: float
@@ -79,7 +79,7 @@ def fit(
     head : "sigmoid" or "softmax"
     seed : int
     freeze : bool
-        Train the ready-made layers only in the second phase.
+        Train the backbone only in the second phase.
     augment : AugmentParams
     train : TrainParams
     state : State
@@ -87,7 +87,7 @@ def fit(
     save : callable
         Called with ``state`` after each epoch.
     thaw : int or "all"
-        How many of the ready-made network's upper blocks the second phase trains.
+        How many of the upper blocks of the backbone the second phase trains.
     """
     plan = phases(train, freeze)
     for earlier in plan[: state.phase]:

@@ -61,12 +61,12 @@ def build(
         that bfloat16 would round, and the last, whose probabilities the loss needs exactly, stay in float32.
 
     trained : Pretrained, optional
-        The weights of a ready-made network, where they have been read already; else they are read here.
+        The pretrained weights of the backbone, where they have been read already; else they are read here.
 
     Raises
     ------
     UserError
-        The network is too deep for images of this shape, or its ready-made weights do not fit.
+        The network is too deep for images of this shape, or its pretrained weights do not fit.
     """
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")

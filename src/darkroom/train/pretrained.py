@@ -1,4 +1,4 @@
-"""Trained weights of ready-made networks: where they come from, whether they are those expected, whom they fit."""
+"""Pretrained weights: where they come from, whether they are those expected, and which networks they fit."""
 
 import contextlib
 import hashlib

@@ -228,7 +228,7 @@ def metrics(
 def _network(
     seed: int, model: ModelParams, train: TrainParams, source: Images, split: Path, head: targets.Head
 ) -> tuple[Any, str, str | None]:
-    """Return the network, what it computes in, and the SHA-256 of the file of its ready-made weights, if any."""
+    """Return the network, what it computes in, and the SHA-256 of the file of its pretrained weights, if any."""
     import keras
 
     from darkroom.train import applications, networks, normalization

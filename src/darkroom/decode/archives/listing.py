@@ -86,13 +86,13 @@ def members(
         Archives (zip, tar, tar.gz, tar.bz2, tar.xz, told by content), loose files; ``source.json`` and
         the seal are none of the data.
     scratch : Path
-        A folder of the caller's, made anew here, for what cannot be read in place: compressed tars, and compressed
+        A folder of the caller's, emptied first, for what cannot be read in place: compressed tars, and compressed
         archives in archives. Members lie there until the caller removes it.
     max_bytes : int
         A file of more bytes is refused, and so is a nested archive that holds more; so many are written to ``scratch``
         at most.
     name_encoding : str
-        How names that are not UTF-8 are read: an encoding that Python knows; "auto": as :mod:`.encodings` judges them.
+        How names that are not UTF-8 are read: an encoding that Python knows; "auto": as :mod:`.name_encodings` judges them.
 
     Returns
     -------
@@ -146,7 +146,7 @@ def _add_archive(listing: "_Listing", path: Path, kind: str, prefix: str) -> Non
     except Rejected as error:
         hint = "raise decode.max_bytes in params.yaml if you trust it"
         if error.reason != Reason.TOO_LARGE:
-            hint = "fetch it again, or pack it anew"
+            hint = "fetch it again, or pack it again"
         raise UserError(f"{path}: cannot be read as a {kind} archive: {error}; {hint}") from None
 
 

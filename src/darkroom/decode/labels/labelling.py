@@ -1,4 +1,4 @@
-"""The label and the ready-made split of each file: from its folder, its name, or a table."""
+"""The label and the predefined split of each file: from its folder, its name, or a table."""
 
 import fnmatch
 import re

@@ -1,4 +1,4 @@
-"""What ready-made splits are called, and which folders of a source are such splits: the layout as a whole says so."""
+"""What predefined splits are called, and which folders of a source are such splits: the layout as a whole says so."""
 
 import re
 from collections import defaultdict
@@ -44,7 +44,7 @@ def _parted(name: str) -> tuple[str, str]:
 
 
 class Layout(NamedTuple):
-    """Which folders are ready-made splits.
+    """Which folders are predefined splits.
 
     Attributes
     ----------
@@ -228,13 +228,13 @@ def _doubt(siblings: _Siblings, parts: Mapping[str, str]) -> list[str]:
             ("a class", "classes") if set(passed) <= siblings.classes else ("any folder", "any folders")
         )
         return [
-            f"{_folders(passed, where)} taken as {one if len(passed) == 1 else many}, not as ready-made splits, "
+            f"{_folders(passed, where)} taken as {one if len(passed) == 1 else many}, not as predefined splits, "
             f"because of what is beside: {shown}; if they are splits, set labels.split_folders: always"
         ]
     mixed = sorted(set(parts) & siblings.classes)
     if mixed and beside and not siblings.above & set(parts):
         return [
-            f"{_folders(mixed, where)} taken as ready-made splits, what is in them as unlabelled, beside {shown}; if "
+            f"{_folders(mixed, where)} taken as predefined splits, what is in them as unlabelled, beside {shown}; if "
             "they are classes, set labels.split_folders: never"
         ]
     return []

@@ -103,7 +103,7 @@ def _by_class(
     if several:
         raise UserError(
             f"{where}: {_of(several, table)} have 1 in more than one of labels.label_columns: {_first(several)}. Every "
-            "image has one class here: mend or remove these rows, or add a column that names the class that counts, "
+            "image has one class here: correct or remove these rows, or add a column that names the class that counts, "
             "and set labels.label_column"
         )
     if without:
