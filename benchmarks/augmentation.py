@@ -29,7 +29,8 @@ from joblib import cpu_count
 
 from darkroom import backends, recipes
 from darkroom import images as formats
-from darkroom.images import Images, Pixels
+from darkroom.arrays import Pixels
+from darkroom.images import Images
 from darkroom.params import AugmentParams
 from darkroom.train.augmentation import augment
 from darkroom.train.batches import training_batches

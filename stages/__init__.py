@@ -78,8 +78,8 @@ def run(stage: Callable[[], None], reads: Sequence[str] = (), writes: Sequence[s
 def _go_on_in_a_child(name: str) -> None:
     """Return in a child process; the process itself waits for it, ends as it ends, and says so if it was killed.
 
-    A process that is killed can say nothing, and running out of memory mostly kills: by the kernel, or inside the C code of a
-    library that does not look at what it was given, as some operations of TensorFlow. On Linux alone: Windows cannot
+    A process that is killed can say nothing, and running out of memory mostly kills: by the kernel, or inside a C
+    library that does not check its allocations, as some operations of TensorFlow. On Linux alone: Windows cannot
     fork, what macOS's own libraries do after a fork is undefined, and neither ends a child with its parent.
     """
     if sys.platform != "linux":

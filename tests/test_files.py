@@ -111,3 +111,14 @@ def test_a_damaged_seal_is_told_from_damaged_files(tmp_path: Path, damage: Calla
 def test_a_folder_without_a_seal_has_no_damage(tmp_path: Path) -> None:
     (tmp_path / "a.txt").touch()
     assert files.damage(tmp_path) == {}
+
+
+def test_scratch_lies_in_the_repository_that_dvc_names(tmp_path, monkeypatch):
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    (tmp_path / ".dvc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert files.scratch("train") == Path(".dvc/tmp/darkroom/train")
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    assert files.scratch("train") == tmp_path / ".dvc" / "tmp" / "darkroom" / "train"
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "nowhere"))
+    assert files.scratch("train") is None

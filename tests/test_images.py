@@ -9,16 +9,17 @@ import pandas as pd
 import pytest
 
 from darkroom import files, images
+from darkroom.arrays import Pixels
 
 SHAPE = (5, 4, 3)
 LABELS = ["cat", "NA", 'a "dog", here', "", "007", "ümlaut", "-1"]
 
 
-def pixels(rows: int, shape: tuple[int, int, int] = SHAPE) -> images.Pixels:
+def pixels(rows: int, shape: tuple[int, int, int] = SHAPE) -> Pixels:
     return np.random.default_rng(0).integers(0, 256, (rows, *shape), np.uint8)
 
 
-def write(folder: Path, suffix: Literal["npz", "csv"], sizes: tuple[int, ...] = (3, 4)) -> images.Pixels:
+def write(folder: Path, suffix: Literal["npz", "csv"], sizes: tuple[int, ...] = (3, 4)) -> Pixels:
     """Write shards of ``sizes`` rows and return all their pixels."""
     everything = pixels(sum(sizes))
     names, start = [], 0

@@ -24,9 +24,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from darkroom import UserError, files
+from darkroom.arrays import Pixels
 from darkroom.params import ImageParams
-
-Pixels = npt.NDArray[np.uint8]
 
 INDEX_COLUMNS = ("id", "label", "split", "width", "height", "bytes", "sha256", "phash")
 """Columns of ``index.csv``.

@@ -4,11 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from darkroom.images import Pixels
-
-Floats = npt.NDArray[np.float32]
+from darkroom.arrays import Floats, Pixels
 
 
 def compiled(network: Any) -> Callable[[Pixels], Floats]:

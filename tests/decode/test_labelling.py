@@ -6,10 +6,10 @@ from typing import NamedTuple
 import pytest
 
 from darkroom import UserError
-from darkroom.decode.archives import Member, Refused
+from darkroom.decode.archives import Member
 from darkroom.decode.archives.extents import whole_file
 from darkroom.decode.labels.labelling import label_members
-from darkroom.decode.rejections import Reason
+from darkroom.decode.rejections import Reason, Rejection
 from darkroom.params import LabelsParams, read_params
 
 DEFAULTS = {
@@ -34,7 +34,7 @@ class Read(NamedTuple):
     """(label, split) by id, the files that were refused, the warnings."""
 
     labels: dict[str, tuple[str | None, str]]
-    refused: list[Refused]
+    refused: list[Rejection]
     warnings: list[str]
 
 

@@ -1,20 +1,19 @@
 """Each step does what its name says, keeps shape and type, and leaves its input alone."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from darkroom.arrays import Pixels
 from darkroom.decode.pictures import resizing, steps
 
 RANDOM = np.random.default_rng(0)
 GRAY = RANDOM.integers(60, 120, (40, 50)).astype(np.uint8)
 COLOR = RANDOM.integers(60, 120, (40, 50, 3)).astype(np.uint8)
-Array = npt.NDArray[np.uint8]
 
 
 @pytest.mark.parametrize("picture", [GRAY, COLOR], ids=["grayscale", "rgb"])
 @pytest.mark.parametrize("name", [name for name in steps.STEPS if name != "trim"])
-def test_a_step_keeps_shape_and_input(name: str, picture: Array) -> None:
+def test_a_step_keeps_shape_and_input(name: str, picture: Pixels) -> None:
     before = picture.copy()
     after = steps.apply(picture, [name])
     assert after.shape == picture.shape

@@ -14,6 +14,7 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from darkroom import recipes
+from darkroom.decode import resume
 from darkroom.fetch.local import OUTPUTS
 from darkroom.params import Params, Section
 from darkroom.train.stage import SHARED
@@ -218,14 +219,15 @@ def test_rooms_of_stages_never_import_each_other_nor_a_command(root):
     assert crossings == []
 
 
-def test_a_checkpoint_is_keyed_by_the_shared_code_that_dvc_names_for_train(root):
-    deps = YAML(typ="safe").load((root / "dvc.yaml").read_text())["stages"]["train"]["deps"]
+@pytest.mark.parametrize(("stage", "shared_code"), [("decode", resume.SHARED), ("train", SHARED)])
+def test_resumable_work_is_keyed_by_the_shared_code_that_dvc_names_for_its_stage(root, stage, shared_code):
+    deps = YAML(typ="safe").load((root / "dvc.yaml").read_text())["stages"][stage]["deps"]
     shared = [
         name.removeprefix("src/darkroom/")
         for name in deps
         if re.fullmatch(r"src/darkroom/(\w+\.py|params)", name)
     ]
-    assert sorted(SHARED) == sorted(shared)
+    assert sorted(shared_code) == sorted(shared)
 
 
 def test_no_stage_door_is_longer_than_forty_lines(root):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from darkroom import files, images
+from darkroom.arrays import Pixels
 
 Write = Callable[..., Path]
 
@@ -20,7 +21,7 @@ def write_images(tmp_path: Path) -> Write:
         ids: list[str] | None = None,
         splits: list[str] | None = None,
         hashes: list[int] | None = None,
-        pixels: images.Pixels | None = None,
+        pixels: Pixels | None = None,
         suffix: str = "npz",
     ) -> Path:
         count = len(labels)

@@ -10,7 +10,8 @@ import pytest
 
 from darkroom import UserError
 from darkroom import images as formats
-from darkroom.images import Images, Pixels
+from darkroom.arrays import Pixels
+from darkroom.images import Images
 from darkroom.train import color, geometry
 from darkroom.train.augmentation import augment, check, examples
 from darkroom.train.color import Tint

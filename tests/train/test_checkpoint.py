@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from darkroom.train.checkpoint import Checkpoint, State, folder, key_of
+from darkroom.train.checkpoint import Checkpoint, State, key_of
 
 
 def state() -> State:
@@ -96,14 +96,6 @@ def test_the_key_is_of_settings_and_contents(tmp_path):
     assert key_of({"x": 1, "y": 3}, [path]) != first
     path.write_text("b")
     assert key_of({"x": 1, "y": 2}, [path]) != first
-
-
-def test_checkpoints_lie_in_the_repository_that_dvc_names(tmp_path, monkeypatch):
-    (tmp_path / ".dvc").mkdir()
-    assert folder({"DVC_ROOT": str(tmp_path)}) == tmp_path / ".dvc" / "tmp" / "darkroom" / "train"
-    monkeypatch.chdir(tmp_path)
-    assert folder({}) is not None
-    assert folder({"DVC_ROOT": str(tmp_path / "nowhere")}) is None
 
 
 EVERYTHING = {

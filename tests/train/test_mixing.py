@@ -1,16 +1,13 @@
 """Prove that MixUp and CutMix mix targets and weights exactly as they mix pixels."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from darkroom.images import Pixels
+from darkroom.arrays import Floats, Pixels
 from darkroom.train.draws import Keys, image_keys
 from darkroom.train.mixing import mix
 from tests.train.augment_section import params
-
-Floats = npt.NDArray[np.float32]
 
 
 def black_and_white(number: int, channels: int = 1) -> tuple[Pixels, Floats, Keys]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
-from darkroom.decode.rejections import Reason
+from darkroom.decode.rejections import Reason, Rejection
 from darkroom.decode.shards import Row
 
 
@@ -39,9 +39,9 @@ def count(rows: Iterable[Row]) -> int:
     return copies
 
 
-def rejections(found: dict[str, str]) -> list[tuple[str, Reason, str]]:
+def rejections(found: dict[str, str]) -> list[Rejection]:
     """Return the rows of ``rejected.csv`` for :func:`conflicts`."""
-    return [(name, Reason.LABEL_CONFLICT, detail) for name, detail in found.items()]
+    return [Rejection(name, Reason.LABEL_CONFLICT, detail) for name, detail in found.items()]
 
 
 def _file(row: Row) -> Hashable:

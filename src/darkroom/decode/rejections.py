@@ -1,6 +1,7 @@
-"""Why a file could not be used: the documented reasons of ``rejected.csv``, and the exception that carries one."""
+"""Files that cannot be used: the documented reasons, a row of ``rejected.csv``, and the exception that becomes one."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Reason(StrEnum):
@@ -29,8 +30,19 @@ LEFT_OUT = frozenset([Reason.SKIPPED_LABEL, Reason.EXCLUDED, Reason.FEW_IMAGES, 
 `decode.max_rejected`."""
 
 
+class Rejection(NamedTuple):
+    """A file of the source that cannot be used: a row of ``rejected.csv``.
+
+    ``id`` is "" where an archive is damaged in a way that hides the names of what it hit.
+    """
+
+    id: str
+    reason: Reason
+    detail: str
+
+
 class Rejected(Exception):
-    """A file that cannot be used; never ends a run.
+    """A file cannot be used, whichever it is; never ends a run.
 
     Parameters
     ----------
@@ -43,3 +55,7 @@ class Rejected(Exception):
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
         self.reason = reason
         self.detail = detail
+
+    def of(self, id: str) -> Rejection:
+        """Return this as the rejection of the file ``id``."""
+        return Rejection(id, self.reason, self.detail)

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
-import os
 import platform
 import shutil
 import tempfile
@@ -17,7 +16,10 @@ import cv2
 import numpy as np
 import PIL
 
-from darkroom import files, images, params
+from darkroom import files
+
+SHARED = ("__init__.py", "arrays.py", "files.py", "images.py", "params", "phash.py", "redirection.py")
+"""Of the files beside the rooms, those that dvc.yaml names for decode."""
 
 _STALE = 7 * 24 * 3600
 """Seconds after which the work of a killed run that nobody took up again is removed."""
@@ -29,9 +31,8 @@ def key(content: Any) -> str:
     The code that does the work and the versions of what it rests on are part of the name: shards made by another
     program are not taken up.
     """
-    code = files.python_files(
-        Path(files.__file__), Path(images.__file__), Path(params.__file__).parent, Path(__file__).parent
-    )
+    room = Path(__file__).parent
+    code = files.python_files(room, *(room.parent / name for name in SHARED))
     versions = [
         platform.python_version(),
         np.__version__,
@@ -60,12 +61,12 @@ def opened(name: str) -> Iterator[Path]:
     in the system's temporary folder where there is no ``.dvc``. Whoever holds it already is waited for: a stage
     survives the death of the dvc that started it.
     """
-    dvc = Path(os.environ.get("DVC_ROOT", ".")).resolve() / ".dvc"
-    if not dvc.is_dir():
+    home = files.scratch("decode")
+    if home is None:
         with tempfile.TemporaryDirectory(prefix="darkroom-decode-") as temporary:
             yield Path(temporary)
         return
-    home = dvc / "tmp" / "darkroom" / "decode"
+    home = home.resolve()  # a worker's process may have another working folder
     home.mkdir(parents=True, exist_ok=True)
     _remove_stale(home, name)
     lock = home / f"{name}.lock"

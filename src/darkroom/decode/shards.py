@@ -17,7 +17,7 @@ from darkroom.decode import archives, blank_images
 from darkroom.decode.pictures import decoder_stderr
 from darkroom.decode.pictures import thumbnails as pictures
 from darkroom.decode.pictures.preparation import Preparation
-from darkroom.decode.rejections import Reason, Rejected
+from darkroom.decode.rejections import Reason, Rejected, Rejection
 from darkroom.phash import SIDE, perceptual_hashes
 
 MOST_BYTES = 32 * 2**20
@@ -76,7 +76,7 @@ class Shard:
 
     pixels: Path
     rows: list[Row]
-    rejected: list[tuple[str, Reason, str]]
+    rejected: list[Rejection]
     thumbnails: pictures.Thumbnails
     brightest: int | None
     wide: int
@@ -159,7 +159,7 @@ def read(members: Sequence[archives.Member], number: int, work: Path) -> Shard:
     """Read what :func:`write` left of these members, but for the pixels; label and split are those of the members."""
     pixels_path, rows_path = paths(work, number)
     content = files.read_json(rows_path)
-    rejected = [(name, Reason(reason), detail) for name, reason, detail in content["rejected"]]
+    rejected = [Rejection(name, Reason(reason), detail) for name, reason, detail in content["rejected"]]
     known = {member.id: member for member in members}
     rows = [Row(**row, label=known[row["id"]].label, split=known[row["id"]].split) for row in content["rows"]]
     seen = pictures.read(thumbnails_path(work, number))

@@ -3,18 +3,18 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from darkroom.decode.rejections import Reason
+from darkroom.decode.rejections import Reason, Rejection
 from darkroom.decode.shards import Row
 
 _PARTS = 3  # train, validation, test
 _SHOWN = 8  # classes in a message
 
 
-def left_out(used: Sequence[Row], fewest: int) -> tuple[list[Row], list[tuple[str, Reason, str]]]:
+def left_out(used: Sequence[Row], fewest: int) -> tuple[list[Row], list[Rejection]]:
     """Part images by whether their class has at least ``fewest``; the others are rows of ``rejected.csv``."""
     counts = Counter(row.label for row in used)
-    small: list[tuple[str, Reason, str]] = [
-        (
+    small = [
+        Rejection(
             row.id,
             Reason.FEW_IMAGES,
             f"{row.label}: {counts[row.label]} images; labels.min_images is {fewest}",

@@ -21,11 +21,9 @@ from darkroom.decode import (
 from darkroom.decode.labels import label_members
 from darkroom.decode.pictures import bit_depth, thumbnails
 from darkroom.decode.pictures.preparation import Preparation
-from darkroom.decode.rejections import LEFT_OUT, Reason
+from darkroom.decode.rejections import LEFT_OUT, Reason, Rejection
 from darkroom.decode.shards import Row
 from darkroom.params import DecodeParams, ImageParams, LabelsParams
-
-Rejection = tuple[str, Reason, str]
 
 
 class _Outcome(NamedTuple):
@@ -184,14 +182,13 @@ def _decode(
 
 def _sorted_out(
     finished: Sequence[shards.Shard],
-    refused: Sequence[archives.Refused],
+    refused: Sequence[Rejection],
     labels: LabelsParams,
     decode: DecodeParams,
 ) -> _Outcome:
     rows = [row for shard in finished for row in shard.rows]
     used = [row for row in rows if row.label is not None]
-    rejected: list[Rejection] = [(one.id, one.reason, one.detail) for one in refused]
-    rejected += [rejection for shard in finished for rejection in shard.rejected]
+    rejected = [*refused, *(rejection for shard in finished for rejection in shard.rejected)]
     conflicts = duplicates.conflicts(used)
     if decode.label_conflicts == "reject":
         rejected += duplicates.rejections(conflicts)
@@ -206,7 +203,7 @@ def _seen(
 ) -> thumbnails.Thumbnails:
     """Return thumbnails of the first rejected files of each reason, of those that left anything to decode."""
     known = {name: picture for shard in finished for name, picture in shard.thumbnails.items()}
-    conflicts = [name for name, reason, _ in rejected if reason is Reason.LABEL_CONFLICT]
+    conflicts = [one.id for one in rejected if one.reason is Reason.LABEL_CONFLICT]
     known |= output.thumbnails_of(conflicts[: thumbnails.MOST], finished, preparation)
     return thumbnails.examples(rejected, known)
 
@@ -224,10 +221,11 @@ def _check(outcome: _Outcome, most: float) -> None:
     total = used + unlabelled + len(rejected)
     if not total:
         raise UserError("data/raw: no files in the archives; check the `source` section of params.yaml")
-    unusable = [rejection for rejection in rejected if rejection[1] not in LEFT_OUT]
-    candidates = total - sum(reason is Reason.SYSTEM_FILE for _, reason, _ in rejected)
+    unusable = [one for one in rejected if one.reason not in LEFT_OUT]
+    candidates = total - sum(one.reason is Reason.SYSTEM_FILE for one in rejected)
     reasons = ", ".join(
-        f"{number} {reason}" for reason, number in Counter(r[1] for r in unusable or rejected).most_common()
+        f"{number} {reason}"
+        for reason, number in Counter(one.reason for one in unusable or rejected).most_common()
     )
     example = "; the first: {}: {} ({})".format(*(unusable or rejected)[0]) if rejected else ""
     if not used and not unlabelled:
@@ -246,5 +244,5 @@ def _check(outcome: _Outcome, most: float) -> None:
 
 
 def _by_reason(rejected: Sequence[Rejection]) -> dict[str, int]:
-    counts = Counter(reason for _, reason, _ in rejected)
+    counts = Counter(one.reason for one in rejected)
     return {f"rejected_{reason.replace(' ', '_')}": counts[reason] for reason in Reason if counts[reason]}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from darkroom import UserError, files
-from darkroom.decode.rejections import Reason
+from darkroom.decode.rejections import Rejection
 from darkroom.decode.shards import Row
 
 MOST_LINES = 12
@@ -58,7 +58,7 @@ class Summary(NamedTuple):
 def of(
     used: Sequence[Row],
     unlabelled: Sequence[Row],
-    rejected: Iterable[tuple[str, Reason, str]],
+    rejected: Iterable[Rejection],
     warnings: Sequence[str],
 ) -> Summary:
     """Sum up images, in order of their ids, and files that were left out."""

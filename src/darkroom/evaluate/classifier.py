@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darkroom import UserError, backends, files, inference
-from darkroom.images import Pixels
+from darkroom.arrays import Pixels
 
 Probabilities = npt.NDArray[np.float32]
 

@@ -7,17 +7,17 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from darkroom.arrays import ClassNumbers
 from darkroom.evaluate.classifier import Probabilities
-from darkroom.evaluate.scores import Classes
 
 GRID = np.linspace(0, 1, 101)
 
 
-def roc(actual: Classes, probabilities: Probabilities, classes: Sequence[str]) -> pd.DataFrame:
+def roc(actual: ClassNumbers, probabilities: Probabilities, classes: Sequence[str]) -> pd.DataFrame:
     """Return the true positive rate at 101 false positive rates: a column a class, and their mean.
 
     Two classes: only the second; its curve is the first one's mirrored. More: the mean is the column ``macro``.
-    Classes that are absent from ``actual``, or alone in it, have no curve and no column.
+    ClassNumbers that are absent from ``actual``, or alone in it, have no curve and no column.
     """
     columns = {}
     for name, positive, score in _one_against_rest(actual, probabilities, classes):
@@ -27,7 +27,9 @@ def roc(actual: Classes, probabilities: Probabilities, classes: Sequence[str]) -
     return _table("false_positive_rate", columns, classes)
 
 
-def precision_recall(actual: Classes, probabilities: Probabilities, classes: Sequence[str]) -> pd.DataFrame:
+def precision_recall(
+    actual: ClassNumbers, probabilities: Probabilities, classes: Sequence[str]
+) -> pd.DataFrame:
     """Return the best precision at each of 101 recalls or above: a column a class, and their mean.
 
     The interpolated precision of Manning, Raghavan and Schütze, "Introduction to Information Retrieval" (2008),
@@ -45,7 +47,7 @@ def precision_recall(actual: Classes, probabilities: Probabilities, classes: Seq
     return _table("recall", columns, classes)
 
 
-def confusion(actual: Classes, predicted: Classes, classes: Sequence[str]) -> pd.DataFrame:
+def confusion(actual: ClassNumbers, predicted: ClassNumbers, classes: Sequence[str]) -> pd.DataFrame:
     """Return the images of each pair of true and predicted class that occurs: columns actual, predicted, images.
 
     The pairs on the diagonal are listed also where there is no image, so that the drawn matrix is square: a class that
@@ -59,7 +61,7 @@ def confusion(actual: Classes, predicted: Classes, classes: Sequence[str]) -> pd
 
 
 def _one_against_rest(
-    actual: Classes, probabilities: Probabilities, classes: Sequence[str]
+    actual: ClassNumbers, probabilities: Probabilities, classes: Sequence[str]
 ) -> Iterator[tuple[str, npt.NDArray[np.bool_], npt.NDArray[np.float32]]]:
     for column, name in enumerate(classes):
         positive = actual == column

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from darkroom.arrays import Pixels
 from darkroom.evaluate.classifier import Probabilities
-from darkroom.images import Pixels
 
 Map = npt.NDArray[np.float32]
 

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from darkroom import files
+from darkroom.arrays import Rows
 from darkroom.evaluate.classifier import Classifier, Probabilities
 from darkroom.images import Images
-
-Rows = npt.NDArray[np.int64]
 
 
 def predict(classifier: Classifier, images: Images, rows: Rows, name: str) -> Probabilities:

@@ -7,12 +7,11 @@ import numpy.typing as npt
 from scipy.stats import binomtest
 from sklearn import metrics as sk
 
+from darkroom.arrays import ClassNumbers
 from darkroom.evaluate.classifier import Probabilities
 
-Classes = npt.NDArray[np.int64]
 
-
-def overall(actual: Classes, probabilities: Probabilities) -> dict[str, float]:
+def overall(actual: ClassNumbers, probabilities: Probabilities) -> dict[str, float]:
     """Return the figures of all test images together.
 
     The macro averages (``precision``, ``recall``, ``f1``, ``roc_auc``, ``average_precision``) count every class
@@ -55,7 +54,7 @@ def overall(actual: Classes, probabilities: Probabilities) -> dict[str, float]:
     return scores
 
 
-def by_class(actual: Classes, probabilities: Probabilities, classes: Sequence[str]) -> dict[str, float]:
+def by_class(actual: ClassNumbers, probabilities: Probabilities, classes: Sequence[str]) -> dict[str, float]:
     """Return the figures of each class against the rest: ``precision_<class>``, ``recall_<class>`` and so on.
 
     A class that does not occur in ``actual`` has a ``support_<class>`` of 0 and no other figure; one that is never
@@ -86,7 +85,7 @@ def wilson(right: int, images: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def _macro(area: Callable[..., float], actual: Classes, probabilities: Probabilities) -> float:
+def _macro(area: Callable[..., float], actual: ClassNumbers, probabilities: Probabilities) -> float:
     """Return the mean area of the classes that occur, each against the rest; of two, the second's."""
     if probabilities.shape[1] == 2:
         return _area(area, actual == 1, probabilities[:, 1])
@@ -102,6 +101,6 @@ def _area(
     return float(area(positive, score)) if 0 < positive.sum() < len(positive) else float("nan")
 
 
-def _agreement(score: Callable[..., float], actual: Classes, predicted: Classes) -> float:
+def _agreement(score: Callable[..., float], actual: ClassNumbers, predicted: ClassNumbers) -> float:
     """Return a score corrected for chance, nan where one class alone leaves chance to explain all (0 / 0)."""
     return float(score(actual, predicted)) if len(np.union1d(actual, predicted)) > 1 else float("nan")

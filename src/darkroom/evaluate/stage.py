@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from darkroom import UserError, files
+from darkroom.arrays import ClassNumbers, Rows
 from darkroom.evaluate import calibration, curves, scores
 from darkroom.evaluate.classifier import Classifier, Probabilities
 from darkroom.evaluate.group_accuracy import by_group
 from darkroom.evaluate.occlusion import occlusion_map
-from darkroom.evaluate.predictions import Rows, predict, write_predictions
-from darkroom.evaluate.scores import Classes
+from darkroom.evaluate.predictions import predict, write_predictions
 from darkroom.evaluate.threshold import best_threshold
 from darkroom.images import Images
 from darkroom.params import EvaluateParams
@@ -92,7 +92,7 @@ def check_fits(classifier: Classifier, source: Images, models: Path, images: Pat
             )
 
 
-def numbers(source: Images, rows: Rows, classes: list[str]) -> Classes:
+def numbers(source: Images, rows: Rows, classes: list[str]) -> ClassNumbers:
     """Return the true classes of the images at ``rows`` as positions in ``classes``."""
     number = {name: position for position, name in enumerate(classes)}
     return np.array([number[label] for label in source.index["label"].iloc[rows]], np.int64)
@@ -111,7 +111,7 @@ def write_occlusion(
     classifier: Classifier,
     source: Images,
     rows: Rows,
-    actual: Classes,
+    actual: ClassNumbers,
     probabilities: Probabilities,
     most: int,
 ) -> None:
@@ -127,7 +127,7 @@ def write_occlusion(
 
 
 def write_curves(
-    plots: Path, actual: Classes, probabilities: Probabilities, classes: list[str], bins: int
+    plots: Path, actual: ClassNumbers, probabilities: Probabilities, classes: list[str], bins: int
 ) -> None:
     """Write the tables that `dvc plots` draws: ROC, precision-recall, calibration and confusion."""
     predicted = probabilities.argmax(axis=1)
@@ -142,7 +142,7 @@ def write_curves(
 
 
 def at_threshold(
-    on_validation: Classes, validation: Probabilities, on_test: Classes, test: Probabilities
+    on_validation: ClassNumbers, validation: Probabilities, on_test: ClassNumbers, test: Probabilities
 ) -> dict[str, float]:
     """Return, for two classes, the ``threshold`` best on validation and the accuracy on test at it.
 

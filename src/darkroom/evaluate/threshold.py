@@ -3,10 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.evaluate.scores import Classes
+from darkroom.arrays import ClassNumbers
 
 
-def best_threshold(actual: Classes, score: npt.NDArray[np.float32]) -> float:
+def best_threshold(actual: ClassNumbers, score: npt.NDArray[np.float32]) -> float:
     """Return the threshold under which most images are right; of several such, the one nearest to 0.5.
 
     To be called with validation images: chosen on test, it would flatter the test accuracy.

@@ -11,9 +11,9 @@ OPSET = 15  # the converter's own choice, written down so that another version o
 def convert(graph: Path, target: Path, names: dict[str, str]) -> None:
     """Convert a serialized GraphDef into an ONNX file.
 
-    The converter's rewriting goes through sets of names, in an order that Python draws differently in every process; one that
-    starts with the draw fixed makes the same graph more often. Not always: of a large network two graphs were seen that
-    compute the same in another arrangement.
+    The converter's rewriting goes through sets of names, in an order that differs between processes of Python; one that
+    starts with the hash seed fixed makes the same graph more often. Not always: of a large network two graphs were seen
+    that compute the same in another arrangement.
 
     Parameters
     ----------

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from darkroom import UserError, how_to_install
+from darkroom.arrays import Pixels
 from darkroom.evaluate.classifier import Probabilities
-from darkroom.images import Pixels
 
 Runtime = Callable[[Pixels], Probabilities]
 """A model in the format's own runtime: uint8 (images, height, width, channels) to float32 (images, classes)."""

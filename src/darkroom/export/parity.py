@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from darkroom import UserError
+from darkroom.arrays import Pixels
 from darkroom.evaluate.classifier import Probabilities
 from darkroom.export.formats import Runtime
-from darkroom.images import Pixels
 
 TOLERANCE = 1e-4
 """The largest difference in a probability that passes.

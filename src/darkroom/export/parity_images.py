@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from darkroom import UserError
+from darkroom.arrays import Pixels
 from darkroom.decode.archives import names
-from darkroom.images import Images, Pixels
+from darkroom.images import Images
 from darkroom.predict import inputs
 from darkroom.predict.batches import batches
 from darkroom.predict.inputs import Bad, Picture, Sources

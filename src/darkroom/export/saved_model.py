@@ -9,11 +9,11 @@ import tensorflow as tf
 from tensorflow.core.protobuf import fingerprint_pb2
 
 from darkroom import files
+from darkroom.arrays import Pixels
 from darkroom.evaluate.classifier import Probabilities
 from darkroom.export.formats import Runtime
 from darkroom.export.metadata import FILE
 from darkroom.export.serving_function import INPUT, OUTPUT, Graph
-from darkroom.images import Pixels
 
 
 def write(graph: Graph, path: Path, about: dict[str, Any]) -> None:

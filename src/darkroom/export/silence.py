@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 
 from darkroom import UserError
+from darkroom.redirection import redirected
 
 
 @contextlib.contextmanager
@@ -16,7 +17,11 @@ def quiet() -> Iterator[None]:
 
     Where the block ends in a bug, what was written is printed after all: it may say why.
     """
-    with tempfile.TemporaryFile() as heard, _led_into(heard.fileno()) as stderr, warnings.catch_warnings():
+    with (
+        tempfile.TemporaryFile() as heard,
+        redirected(heard.fileno(), 1, 2) as real,
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")
         try:
             yield
@@ -26,23 +31,5 @@ def quiet() -> Iterator[None]:
             sys.stdout.flush()
             sys.stderr.flush()
             heard.seek(0)
-            os.write(stderr, heard.read())
+            os.write(real[2], heard.read())
             raise
-
-
-@contextlib.contextmanager
-def _led_into(target: int) -> Iterator[int]:
-    """Lead file descriptors 1 and 2 into ``target``, and give a copy of the real 2."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    real = {number: os.dup(number) for number in (1, 2)}
-    try:
-        for number in real:
-            os.dup2(target, number)
-        yield real[2]
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for number, copy in real.items():
-            os.dup2(copy, number)
-            os.close(copy)

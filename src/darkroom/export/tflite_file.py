@@ -7,11 +7,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from darkroom.arrays import Pixels
 from darkroom.evaluate.classifier import Probabilities
 from darkroom.export.formats import Runtime
 from darkroom.export.metadata import FILE
 from darkroom.export.serving_function import INPUT, OUTPUT, Graph
-from darkroom.images import Pixels
 
 
 def write(graph: Graph, path: Path, about: dict[str, Any]) -> None:

@@ -37,7 +37,7 @@ def fetch_http(
     raw : Path
         The folder to fill.
     partials : Path
-        Where downloads on their way are kept, see :func:`darkroom.fetch.partial.folder`.
+        Where partial downloads are kept, see :mod:`darkroom.fetch.partial`.
     patience : Patience
         How often and how long to wait.
 
@@ -133,7 +133,7 @@ def _verify(part: Partial, shown: str, digest: str) -> None:
     joined, size = part.joined, part.size
     part.restart()
     if joined:
-        raise Interrupted(f"{problem}; it was put together from several transfers, so it is fetched again from the start")
+        raise Interrupted(f"{problem}; it was put together from several transfers, so it is fetched again")
     raise UserError(f"params.yaml: source.urls: {shown}: {problem}; {size:,} bytes came, none are kept")
 
 

@@ -58,7 +58,7 @@ def fetch_kaggle(
     raw : Path
         The folder to fill.
     partials : Path
-        Where downloads on their way are kept, see :func:`darkroom.fetch.partial.folder`.
+        Where partial downloads are kept, see :mod:`darkroom.fetch.partial`.
     patience : Patience
         How long to wait for an answer; the client has its own pauses between attempts.
 

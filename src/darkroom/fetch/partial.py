@@ -1,4 +1,4 @@
-"""A download on its way: its bytes so far and what they belong to, kept where a killed run's successor finds them."""
+"""A partial download and its metadata, stored so that the next run can resume it."""
 
 import contextlib
 import errno
@@ -15,15 +15,6 @@ from darkroom import UserError, files
 _FORGOTTEN = (
     30 * 24 * 3600
 )  # seconds after which an unfinished download that nobody asked for again is removed
-
-
-def folder() -> Path:
-    """Return the folder for downloads on their way: one that Git ignores and DVC leaves alone.
-
-    DVC empties data/raw before each run, and runs some experiments in a checkout that it throws away; ``DVC_ROOT``
-    names the project's own root even there.
-    """
-    return Path(os.environ.get("DVC_ROOT") or Path.cwd()) / ".dvc" / "tmp" / "darkroom" / "fetch"
 
 
 @contextlib.contextmanager

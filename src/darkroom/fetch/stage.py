@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from darkroom import UserError, files
-from darkroom.fetch import packing, partial
+from darkroom.fetch import packing
 from darkroom.params import SourceParams
 
 
@@ -63,15 +63,17 @@ def _bring(source: SourceParams, inbox: Path, raw: Path) -> list[tuple[Path, str
         return fetch_local(_listed(source.path), inbox, raw)
     from darkroom.fetch.transfer import Patience
 
+    # DVC empties data/raw before each run. Without a repository a partial download waits in the working folder.
+    partials = files.scratch("fetch") or Path("fetch.partial")
     if source.kind == "kaggle":
         from darkroom.fetch.kaggle import Wanted, fetch_kaggle
 
         wanted = Wanted(source.dataset, source.version, source.competition)
-        return fetch_kaggle(wanted, source.max_bytes, raw, partial.folder(), Patience())
+        return fetch_kaggle(wanted, source.max_bytes, raw, partials, Patience())
     from darkroom.fetch.http import fetch_http
 
     urls, digests = _listed(source.urls), _listed(source.sha256)
-    return fetch_http(urls, digests, source.max_bytes, raw, partial.folder(), Patience())
+    return fetch_http(urls, digests, source.max_bytes, raw, partials, Patience())
 
 
 def _bundled(source: SourceParams, raw: Path) -> tuple[Path, str]:

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
-from darkroom.images import Pixels
+from darkroom.arrays import Pixels, Rows
 from darkroom.plot.heatmap import overlay
-from darkroom.plot.stage_outputs import Results, Rows
+from darkroom.plot.stage_outputs import Results
 from darkroom.plot.style import shortened
 
 Channels = dict[str, Pixels]

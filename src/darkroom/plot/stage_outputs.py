@@ -10,11 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from darkroom import files
-from darkroom.images import Images, Pixels
+from darkroom.arrays import Pixels
+from darkroom.images import Images
 
 PARTS = ("train", "validation", "test")
-
-Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from darkroom.arrays import Pixels
 from darkroom.decode.rejections import Rejected
-from darkroom.images import Pixels
 from darkroom.predict import inputs
 from darkroom.predict.inputs import Bad, Picture
 

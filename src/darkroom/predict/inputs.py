@@ -14,7 +14,6 @@ from darkroom.decode.archives.extents import Place
 from darkroom.decode.pictures import formats
 from darkroom.decode.rejections import Reason, Rejected
 
-_ITSELF = "(the archive itself)"  # under which the reader tells damage that hides the names of what it hit
 _LARGE = 2**26  # bytes; of a file this large the beginning is looked at before the whole is read
 
 
@@ -102,27 +101,22 @@ class Sources:
 
     def _opened(self, path: Path) -> Iterator[Source]:
         """Yield the files of the archive at ``path``, or the file itself where it is none."""
-        # The reader of archives takes a folder of them: here one that holds a link to this one alone.
-        raw = next(self._scratch)
-        raw.mkdir()
-        link = raw / _ITSELF
-        link.symlink_to(path.absolute())
+        shown = printable(str(path))
         try:
-            members, refused = archives.members(raw, next(self._scratch), self._max_bytes)
-        except UserError as error:
-            words = str(error).removeprefix(f"{link}: ").removeprefix(f"{raw}: ")
-            yield Bad(printable(str(path)), _reworded(words))
+            found = archives.members_of(path, next(self._scratch), self._max_bytes, "--max-bytes")
+        except Rejected as error:
+            yield Bad(shown, error.detail)
             return
+        if found is None:
+            yield self._loose(path)
+            return
+        members, rejections = found
         for member in members:
-            if member.place == extents.whole_file(link):
-                yield self._loose(path)
-            else:
-                yield Picture(f"{printable(str(path))}/{member.id}", member.place)
-        for one in refused:
-            if one.reason is Reason.SYSTEM_FILE:
-                continue
-            where = "" if one.id == _ITSELF else f"/{one.id}"
-            yield Bad(f"{printable(str(path))}{where}", _reworded(f"{one.reason}: {one.detail}"))
+            yield Picture(f"{shown}/{member.id}", member.place)
+        for one in rejections:
+            if one.reason is not Reason.SYSTEM_FILE:
+                where = f"{shown}/{one.id}" if one.id else shown
+                yield Bad(where, f"{one.reason}: {one.detail}")
 
 
 def find(paths: Sequence[str], listed: bytes, sources: Sources) -> tuple[list[Picture], list[Bad]]:
@@ -169,7 +163,7 @@ def read(picture: Picture) -> bytes:
 
 def bad(picture: Picture, error: Rejected | OSError) -> Bad:
     """Return the file as one that could not be used."""
-    return Bad(picture.id, _reworded(str(error)) if isinstance(error, Rejected) else _words(error))
+    return Bad(picture.id, str(error) if isinstance(error, Rejected) else _words(error))
 
 
 def printable(path: str) -> str:
@@ -189,10 +183,3 @@ def _spelled_out(paths: Sequence[str], listed: bytes) -> Iterator[str]:
 
 def _words(error: OSError | ValueError) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
-
-
-def _reworded(words: str) -> str:
-    """Return the words of decode with the name that a limit of params.yaml has here."""
-    return words.replace("decode.max_bytes in params.yaml", "--max-bytes").replace(
-        "decode.max_bytes", "--max-bytes"
-    )

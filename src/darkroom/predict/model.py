@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from darkroom import UserError, backends, how_to_install
+from darkroom.arrays import Pixels
 from darkroom.decode.pictures.preparation import Preparation
 from darkroom.evaluate.classifier import Classifier, Probabilities, described
-from darkroom.images import Pixels
 from darkroom.predict import tf_logging
 from darkroom.predict.precision import Precision, in_bfloat16
 

@@ -6,6 +6,8 @@ import re
 import tempfile
 from collections.abc import Iterator
 
+from darkroom.redirection import redirected
+
 # Information and warnings of absl, which TF_CPP_MIN_LOG_LEVEL does not reach before TensorFlow has read it.
 _NOISE = re.compile(rb"[IW]\d{4} \d\d|[IW]0000 00:|WARNING: All log messages before absl::InitializeLog\(\)")
 
@@ -13,14 +15,11 @@ _NOISE = re.compile(rb"[IW]\d{4} \d\d|[IW]0000 00:|WARNING: All log messages bef
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Drop such lines while the block runs; what else is written to stderr follows when it ends."""
-    stderr = os.dup(2)
     with tempfile.TemporaryFile() as heard:
-        os.dup2(heard.fileno(), 2)
         try:
-            yield
+            with redirected(heard.fileno(), 2):
+                yield
         finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
             heard.seek(0)
             for line in heard:
                 if not _NOISE.match(line):

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from darkroom.arrays import Pixels
 from darkroom.decode.rejections import Reason, Rejected
 from darkroom.evaluate.classifier import Probabilities
 from darkroom.evaluate.occlusion import occlusion_map
-from darkroom.images import Pixels
 from darkroom.plot.heatmap import overlay
 from darkroom.plot.thumbnails import data_url
 from darkroom.predict.model import Model

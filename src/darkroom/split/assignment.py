@@ -4,18 +4,15 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from darkroom import UserError
-
-Rows = npt.NDArray[np.int64]
-Draws = npt.NDArray[np.float64]
+from darkroom.arrays import Doubles, Rows
 
 PARTS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)
 
 
-def draws(seed: int, names: Iterable[str]) -> Draws:
+def draws(seed: int, names: Iterable[str]) -> Doubles:
     """Return a number in [0, 1) for each name, a pure function of ``seed`` and the name: float64, (names,).
 
     No draw depends on another, so an image that is added or taken away leaves all others their place in line.
@@ -24,7 +21,7 @@ def draws(seed: int, names: Iterable[str]) -> Draws:
     return np.array([int.from_bytes(digest, "big") >> 11 for digest in digests], np.float64) / 2**53
 
 
-def quotas(count: int, fractions: Sequence[float] | Draws) -> Rows:
+def quotas(count: int, fractions: Sequence[float] | Doubles) -> Rows:
     """Share ``count`` out by ``fractions`` with the largest-remainder method: int64, (parts,).
 
     A part whose fraction is above 0 gets at least one as long as there are enough for all such parts.
@@ -42,7 +39,7 @@ def quotas(count: int, fractions: Sequence[float] | Draws) -> Rows:
     return whole
 
 
-def assign(strata: Rows, groups: Rows, drawn: Draws, fractions: Sequence[float]) -> Rows:
+def assign(strata: Rows, groups: Rows, drawn: Doubles, fractions: Sequence[float]) -> Rows:
     """Assign each image to a part: int64, (images,), positions in :data:`PARTS`.
 
     Each stratum is shared out by :func:`quotas`. Groups of several images come first, the larger ones before
@@ -106,7 +103,7 @@ def _refine(
                 parts[members] = new
 
 
-def _large(groups: Rows, drawn: Draws) -> list[Rows]:
+def _large(groups: Rows, drawn: Doubles) -> list[Rows]:
     """Return the members of each group of several images, in the order in which they are placed.
 
     Sizes count by powers of two, and within one by the draw: by exact size the seed would hardly matter.
@@ -134,7 +131,7 @@ def _fill(count: int, missing: Rows) -> Rows:
 
 
 def cover(
-    parts: Rows, strata: Rows, groups: Rows, drawn: Draws, asked: Sequence[int]
+    parts: Rows, strata: Rows, groups: Rows, drawn: Doubles, asked: Sequence[int]
 ) -> tuple[int, int] | None:
     """Move the smallest groups that help until each stratum has an image in each of ``asked``; in place.
 
@@ -160,7 +157,7 @@ def cover(
     return None
 
 
-def _smallest(firsts: Rows, groups: Rows, drawn: Draws) -> Rows:
+def _smallest(firsts: Rows, groups: Rows, drawn: Doubles) -> Rows:
     sizes = np.bincount(groups)[firsts]
     return firsts[np.lexsort((firsts, drawn[firsts], sizes))]
 

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from darkroom.arrays import Rows
 from darkroom.split.assignment import PARTS
 from darkroom.split.predefined import leaked, straddling
-
-Rows = npt.NDArray[np.int64]
 
 
 def measure(

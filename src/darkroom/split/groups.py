@@ -4,16 +4,14 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from darkroom import UserError
+from darkroom.arrays import Rows
 from darkroom.images import Images
 from darkroom.split import near_duplicates
-
-Rows = npt.NDArray[np.int64]
 
 
 def look_alikes(images: Images, distance: int | None) -> Rows:

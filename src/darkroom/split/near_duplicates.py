@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.images import Images, Pixels
+from darkroom.arrays import Pixels, Rows
+from darkroom.images import Images
 from darkroom.phash import SIDE, perceptual_hashes
 
 Hashes = npt.NDArray[np.uint64]
-Rows = npt.NDArray[np.int64]
 
 ALIKE = 0.99
 """Correlation from which two pictures are one.

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from darkroom.arrays import Rows
 from darkroom.split.assignment import PARTS, TEST, TRAIN, VALIDATION
-
-Rows = npt.NDArray[np.int64]
 
 
 def kept(came: Sequence[str], groups: Rows, predefined: str) -> Rows:

@@ -4,16 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from darkroom import UserError, files
+from darkroom.arrays import Rows
 from darkroom.images import Images
 from darkroom.params import NormalizeParams, SplitParams
 from darkroom.split import assignment, balance, groups, normalization, predefined, suspicious_groups
 from darkroom.split.assignment import PARTS, TEST, TRAIN
-
-Rows = npt.NDArray[np.int64]
 
 
 def split(split: SplitParams, normalize: NormalizeParams, images: Path, out: Path) -> dict[str, Any]:

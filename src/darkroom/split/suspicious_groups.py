@@ -6,11 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from darkroom import files
-
-Rows = npt.NDArray[np.int64]
+from darkroom.arrays import Rows
 
 LARGE = 0.01
 """Share of its class from which a group is worth a warning."""

@@ -3,7 +3,8 @@
 import numpy as np
 
 from darkroom import UserError
-from darkroom.images import Images, Pixels
+from darkroom.arrays import Pixels
+from darkroom.images import Images
 from darkroom.params import AugmentParams
 from darkroom.train import color, draws, geometry
 

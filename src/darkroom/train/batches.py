@@ -9,15 +9,13 @@ from typing import Self, cast
 import cv2
 import keras
 import numpy as np
-import numpy.typing as npt
 from joblib import cpu_count
 
-from darkroom.images import Images, Pixels
+from darkroom.arrays import Floats, Pixels, Rows
+from darkroom.images import Images
 from darkroom.params import AugmentParams, TrainParams
 from darkroom.train import augmentation, draws, mixing
 
-Floats = npt.NDArray[np.float32]
-Rows = npt.NDArray[np.int64]
 Batch = tuple[Pixels, Floats] | tuple[Pixels, Floats, Floats]
 """x uint8 (n, height, width, channels), y float32 (n, k); where images weigh differently, float32 (n,)."""
 

@@ -136,15 +136,6 @@ def read(path: Path) -> bytes | None:
     return payload if header == _MAGIC + _digest(payload) else None
 
 
-def folder(environment: Mapping[str, str], name: str = "train") -> Path | None:
-    """Return where what a later run builds on belongs: temporary files of the DVC repository; None outside of one.
-
-    `dvc exp run --temp` and `--queue` work in a checkout that is thrown away; DVC_ROOT still names the repository.
-    """
-    dvc = Path(environment.get("DVC_ROOT", ".")) / ".dvc"
-    return dvc / "tmp" / "darkroom" / name if dvc.is_dir() else None
-
-
 def key_of(settings: Mapping[str, Any], contents: Sequence[Path]) -> str:
     """Return a name for the training that ``settings`` and the content of the files in ``contents`` determine."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())

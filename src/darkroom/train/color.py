@@ -4,13 +4,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from darkroom.images import Pixels
+from darkroom.arrays import Doubles, Pixels
 from darkroom.params import AugmentParams
 from darkroom.train import draws
-
-Floats = npt.NDArray[np.float64]
 
 GREY = 128
 """What an erased square shows."""
@@ -34,12 +31,12 @@ class Tint:
         Grey levels.
     """
 
-    hue: Floats
-    saturation: Floats
-    contrast: Floats
-    added: Floats
+    hue: Doubles
+    saturation: Doubles
+    contrast: Doubles
+    added: Doubles
 
-    def matrices(self, means: Floats) -> Floats:
+    def matrices(self, means: Doubles) -> Doubles:
         """Return the (n, channels, channels + 1) affine maps of pixels, given channel means (n, channels).
 
         All five changes are affine, so one rounding and one clipping to 0 … 255 do for all of them.
@@ -50,7 +47,7 @@ class Tint:
         added = (1 - self.contrast)[:, None] * mean + self.added
         return np.concatenate([self.contrast[:, None, None] * colour, added[:, :, None]], axis=-1)
 
-    def _colour(self) -> Floats:
+    def _colour(self) -> Doubles:
         cosine, sine = np.cos(self.hue)[:, None, None], np.sin(self.hue)[:, None, None]
         saturation = self.saturation[:, None, None]
         chroma = np.eye(3) - _LUMA

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from darkroom.arrays import Doubles
+
 Keys = npt.NDArray[np.uint64]
-Draws = npt.NDArray[np.float64]
 
 _MASK = 0xFFFFFFFFFFFFFFFF
 _GAMMA = 0x9E3779B97F4A7C15  # 2**64 divided by the golden ratio, made odd
@@ -19,7 +20,7 @@ def image_keys(ids: Iterable[str]) -> Keys:
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 
-def uniform(seed: int, purpose: str, turn: int, keys: Keys, count: int) -> Draws:
+def uniform(seed: int, purpose: str, turn: int, keys: Keys, count: int) -> Doubles:
     """Return ``count`` draws an image, uniform in [0, 1).
 
     Row ``i`` is the start of the SplitMix64 sequence (Steele, Lea and Flood, "Fast splittable pseudorandom
@@ -38,7 +39,7 @@ def uniform(seed: int, purpose: str, turn: int, keys: Keys, count: int) -> Draws
     keys : uint64, (n,)
         From :func:`image_keys`.
     count : int
-        Draws an image.
+        Doubles an image.
 
     Returns
     -------
@@ -51,7 +52,7 @@ def uniform(seed: int, purpose: str, turn: int, keys: Keys, count: int) -> Draws
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def within(draws: Draws, limit: float) -> Draws:
+def within(draws: Doubles, limit: float) -> Doubles:
     """Return draws from [0, 1) spread over [-limit, limit)."""
     return (2 * draws - 1) * limit
 

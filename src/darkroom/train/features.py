@@ -16,12 +16,10 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
-from darkroom import inference
-from darkroom.images import Images, Pixels
+from darkroom import files, inference
+from darkroom.arrays import Floats, Pixels, Rows
+from darkroom.images import Images
 from darkroom.train import checkpoint
-
-Floats = npt.NDArray[np.float32]
-Rows = npt.NDArray[np.int64]
 
 KEPT_BYTES = 4 << 30
 """The most that the features of all networks take on disk; the ones not used for longest go first."""
@@ -67,7 +65,7 @@ class Extractor:
 
     def __init__(self, trunk: Any, settings: dict[str, Any]) -> None:
         self._trunk = trunk
-        self._root = checkpoint.folder(os.environ, "features")
+        self._root = files.scratch("features")
         self._folder = None if self._root is None else self._root / _key(trunk, settings)
 
     @functools.cached_property

@@ -6,13 +6,14 @@ from typing import Any, Literal
 
 import keras
 
+from darkroom.arrays import Floats
 from darkroom.images import Images
 from darkroom.params import AugmentParams, TrainParams
 from darkroom.train import applications, execution, optimizers
 from darkroom.train.batches import training_batches, validation_batches
 from darkroom.train.checkpoint import State
 from darkroom.train.progress import progress
-from darkroom.train.targets import Floats, Head
+from darkroom.train.targets import Head
 from darkroom.train.watch import Averages, Seeds, Watch, patience_over
 
 

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from darkroom import UserError
+from darkroom.arrays import ClassNumbers, Floats
 from darkroom.images import Images
 from darkroom.params import AugmentParams, ModelParams, TrainParams
 from darkroom.train import applications, features, logistic
 from darkroom.train.checkpoint import Arrays, State
 from darkroom.train.fit import Examples, fit
-from darkroom.train.targets import Head, Numbers, classes_of
+from darkroom.train.targets import Head, classes_of
 
 _OFF = {"zoom": [1.0, 1.0], "crop": 1.0}
 _NO_CHANGE = ("fill",)  # says how, not whether
@@ -110,8 +111,8 @@ def fit_behind(
 def _solve(
     network: Any,
     top: Any,
-    values: features.Floats,
-    mirrored: features.Floats | None,
+    values: Floats,
+    mirrored: Floats | None,
     training: Examples,
     validation: Examples,
     head: Head,
@@ -144,7 +145,7 @@ def _solve(
     save(state)
 
 
-def _figures(top: Any, values: features.Floats, classes: Numbers, prefix: str) -> dict[str, float]:
+def _figures(top: Any, values: Floats, classes: ClassNumbers, prefix: str) -> dict[str, float]:
     """Return accuracy and mean cross-entropy of ``top`` on features."""
     outputs = np.concatenate(
         [

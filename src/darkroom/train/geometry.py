@@ -4,13 +4,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from darkroom.images import Pixels
+from darkroom.arrays import Doubles, Pixels
 from darkroom.params import AugmentParams
 from darkroom.train import draws
-
-Floats = npt.NDArray[np.float64]
 
 _FILL = {
     "nearest": cv2.BORDER_REPLICATE,
@@ -37,15 +34,15 @@ class Placement:
         Part of each side that the crop takes, before it is blown up to the whole again.
     """
 
-    flips: Floats
-    rotation: Floats
-    shear: Floats
-    zoom: Floats
-    shift: Floats
-    offset: Floats
+    flips: Doubles
+    rotation: Doubles
+    shear: Doubles
+    zoom: Doubles
+    shift: Doubles
+    offset: Doubles
     crop: float
 
-    def maps(self, height: int, width: int) -> Floats:
+    def maps(self, height: int, width: int) -> Doubles:
         """Return the (n, 2, 3) affine maps from a pixel of the result to its place in the picture.
 
         Both count pixel centres from 0 and turn about ((width - 1) / 2, (height - 1) / 2), so that a flip
@@ -90,7 +87,7 @@ def is_on(params: AugmentParams) -> bool:
     return bool(switches or ranges or tuple(params.zoom) != (1, 1) or params.crop < 1)
 
 
-def warp(pixels: Pixels, maps: Floats, fill: str) -> Pixels:
+def warp(pixels: Pixels, maps: Doubles, fill: str) -> Pixels:
     """Resample each image once, with linear interpolation.
 
     Parameters

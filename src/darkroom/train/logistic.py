@@ -3,13 +3,11 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits
 
-Floats = npt.NDArray[np.float32]
-Numbers = npt.NDArray[np.int64]
+from darkroom.arrays import ClassNumbers, Floats
 
 GRID = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """The values of C tried: the less, the more the weights are held back."""
@@ -35,10 +33,10 @@ class Solution(NamedTuple):
 
 def solve(
     features: Floats,
-    classes: Numbers,
+    classes: ClassNumbers,
     weights: Floats | None,
     held_out: Floats,
-    held_out_classes: Numbers,
+    held_out_classes: ClassNumbers,
 ) -> Solution:
     """Return the logistic regression that has the least cross-entropy on the images held out.
 

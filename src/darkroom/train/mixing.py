@@ -5,11 +5,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaincinv
 
-from darkroom.images import Pixels
+from darkroom.arrays import Floats, Pixels
 from darkroom.params import AugmentParams
 from darkroom.train import draws
 
-Floats = npt.NDArray[np.float32]
 Shares = npt.NDArray[np.float64]
 
 

@@ -18,7 +18,7 @@ from darkroom.train import checkpoint, execution, targets
 HISTORY = ("epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate")
 """Columns of ``plots/history.csv``; those of validation are empty where no image is held out."""
 
-SHARED = ("__init__.py", "backends.py", "files.py", "images.py", "inference.py", "params")
+SHARED = ("__init__.py", "arrays.py", "backends.py", "files.py", "images.py", "inference.py", "params")
 """Of the files beside the rooms, those that dvc.yaml names for train: a new command is no reason to start afresh."""
 
 
@@ -269,7 +269,7 @@ def _contents(folder: Path) -> list[Path]:
 @contextlib.contextmanager
 def _kept(settings: dict[str, Any], images: Path, split: Path, weights: str | None) -> Any:
     """Give the state to start from and the function that saves it; forget both once the training is done."""
-    folder = checkpoint.folder(os.environ)
+    folder = files.scratch("train")
     if folder is None:
         yield checkpoint.State(), lambda state: None
         return

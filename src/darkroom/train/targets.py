@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from darkroom import UserError
+from darkroom.arrays import ClassNumbers, Floats
 
 Head = Literal["sigmoid", "softmax"]
-Floats = npt.NDArray[np.float32]
-Numbers = npt.NDArray[np.int64]
 
 
 def resolve_head(head: Literal["auto", "sigmoid", "softmax"], classes: Sequence[str]) -> Head:
@@ -63,7 +61,7 @@ def encode(labels: Sequence[str], classes: Sequence[str], head: Head, smoothing:
     return targets * np.float32(1 - smoothing) + np.float32(smoothing / outcomes)
 
 
-def classes_of(targets: Floats, head: Head) -> Numbers:
+def classes_of(targets: Floats, head: Head) -> ClassNumbers:
     """Return the class of each of the ``targets`` that :func:`encode` returns: int64, (n,)."""
     return (targets[:, 0] > 0.5).astype(np.int64) if head == "sigmoid" else targets.argmax(axis=1)
 

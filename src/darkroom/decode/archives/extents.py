@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from darkroom.decode.rejections import Reason, Rejected
+from darkroom.decode.rejections import Reason, Rejected, Rejection
 
 STORED, DEFLATED, BZIP2, LZMA = 0, 8, 12, 14
 """Compression methods of a zip that are read; numbers as in the format's own description (APPNOTE.TXT, 4.4.5)."""
@@ -49,21 +49,13 @@ class Place:
 
 
 class Found(NamedTuple):
-    """A file that an archive lists, under the name the archive gives it."""
+    """A file that an archive lists; ``id`` is the name that the archive gives it."""
 
-    name: str
+    id: str
     place: Place
 
 
-class Lost(NamedTuple):
-    """A file that an archive lists and that cannot be read, or damage that hides what was listed."""
-
-    name: str
-    reason: Reason
-    detail: str
-
-
-Listed = Found | Lost
+Listed = Found | Rejection
 
 
 def whole_file(path: Path) -> Place:

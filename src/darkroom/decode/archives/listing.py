@@ -5,12 +5,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from darkroom import UserError, files
 from darkroom.decode.archives import extents, name_encodings, names, system_files, tar_reader, zip_reader
 from darkroom.decode.archives.extents import Found, Listed, Place
-from darkroom.decode.rejections import Reason, Rejected
+from darkroom.decode.rejections import Reason, Rejected, Rejection
 
 _NO_DATA = ("source.json", files.SEAL)
 _HEAD = 512  # bytes that tell an archive: one header of a tar
@@ -67,17 +66,9 @@ class Member:
         return self.place.bytes
 
 
-class Refused(NamedTuple):
-    """A file of the source that cannot be used, and why; ``detail`` says it in words."""
-
-    id: str
-    reason: Reason
-    detail: str
-
-
 def members(
     raw: Path, scratch: Path, max_bytes: int, name_encoding: str = "auto"
-) -> tuple[list[Member], list[Refused]]:
+) -> tuple[list[Member], list[Rejection]]:
     """List every file of every archive in ``raw``, those of nested archives too; folders are no files.
 
     Parameters
@@ -92,13 +83,13 @@ def members(
         A file of more bytes is refused, and so is a nested archive that holds more; so many are written to ``scratch``
         at most.
     name_encoding : str
-        How names that are not UTF-8 are read: an encoding that Python knows; "auto": as :mod:`.name_encodings` judges them.
+        How names that are not UTF-8 are read: an encoding that Python knows, or "auto"; see :mod:`.name_encodings`.
 
     Returns
     -------
-    list of Member, list of Refused
+    list of Member, list of Rejection
         Each sorted by id. No two members have the same id: of files of the very same name the first in the archive's
-        order is kept. What systems and tools leave behind (see :mod:`.leftovers`) is refused as ``system file``.
+        order is kept. What systems and tools leave behind (see :mod:`.system_files`) is rejected as ``system file``.
 
     Raises
     ------
@@ -108,22 +99,43 @@ def members(
     paths = sorted(path for path in raw.iterdir() if path.name not in _NO_DATA) if raw.is_dir() else []
     if not paths:
         raise UserError(f"{raw}: empty; expected the source's archives, which the stage fetch brings")
-    listing = _Listing(files.empty_folder(scratch), max_bytes, name_encoding)
+    listing = _Listing(files.empty_folder(scratch), max_bytes, "decode.max_bytes", name_encoding)
     kinds = {path: _kind(extents.whole_file(path)) if path.is_file() else "" for path in paths}
     several = sum(kind != "" for kind in kinds.values()) > 1
     for path, kind in kinds.items():
         if kind:
-            _add_archive(listing, path, kind, f"{path.name}/" if several else "")
+            try:
+                listing.add_archive(path, kind, f"{path.name}/" if several else "", path.name)
+            except Rejected as error:
+                raise UserError(f"{path}: {error.detail}") from None
         elif path.is_file():
             listing.add("", Found(path.name, extents.whole_file(path)))
         else:
-            listing.refuse(path.name, Reason.NOT_A_FILE, "a folder or device; expected archives and images")
-    if listing.bytes > max_bytes:
-        raise UserError(
-            f"{raw}: the files of the source hold {listing.bytes} bytes once unpacked, more than decode.max_bytes in "
-            f"params.yaml ({max_bytes}) allows; raise it if you trust the source"
-        )
-    return listing.sorted()
+            listing.reject(path.name, Reason.NOT_A_FILE, "a folder or device; expected archives and images")
+    try:
+        return listing.finished()
+    except Rejected as error:
+        raise UserError(f"{raw}: {error.detail}") from None
+
+
+def members_of(
+    path: Path, scratch: Path, max_bytes: int, limit: str
+) -> tuple[list[Member], list[Rejection]] | None:
+    """List every file of the one archive at ``path`` as :func:`members` does; None where it is no archive.
+
+    ``limit`` is what the user calls ``max_bytes``.
+
+    Raises
+    ------
+    Rejected
+        The archive cannot be opened at all, or holds more than ``max_bytes``; the detail says it in full.
+    """
+    kind = _kind(extents.whole_file(path))
+    if not kind:
+        return None
+    listing = _Listing(files.empty_folder(scratch), max_bytes, limit, "auto")
+    listing.add_archive(path, kind, "", "")
+    return listing.finished()
 
 
 def read(member: Member) -> bytes:
@@ -135,19 +147,6 @@ def read(member: Member) -> bytes:
         It is truncated or corrupt, or compressed in a way that is not read.
     """
     return extents.read(member.place)
-
-
-def _add_archive(listing: "_Listing", path: Path, kind: str, prefix: str) -> None:
-    if kind in _UNREAD.values():
-        raise UserError(f"{path}: a {kind} archive, which is not read; pack it again as zip or tar")
-    try:
-        for item in listing.opened(extents.whole_file(path), kind, path.name):
-            listing.add_with_nested(prefix, item, path.name)
-    except Rejected as error:
-        hint = "raise decode.max_bytes in params.yaml if you trust it"
-        if error.reason != Reason.TOO_LARGE:
-            hint = "fetch it again, or pack it again"
-        raise UserError(f"{path}: cannot be read as a {kind} archive: {error}; {hint}") from None
 
 
 def _kind(place: Place) -> str:
@@ -175,34 +174,50 @@ def _kind(place: Place) -> str:
 class _Listing:
     """The files found so far, and the bytes they take."""
 
-    def __init__(self, scratch: Path, max_bytes: int, name_encoding: str) -> None:
-        self.bytes = 0
+    def __init__(self, scratch: Path, max_bytes: int, limit: str, name_encoding: str) -> None:
+        self._bytes = 0
         self._scratch = scratch
         self._max_bytes = max_bytes
+        self._limit = limit
         self._name_encoding = name_encoding
         self._written = 0
         self._names = (scratch / f"{number:05d}" for number in itertools.count())
         self._members: list[Member] = []
-        self._refused: list[Refused] = []
+        self._rejections: list[Rejection] = []
 
-    def refuse(self, name: str, reason: Reason, detail: str) -> None:
-        self._refused.append(Refused(names.shown(name), reason, detail))
+    def add_archive(self, path: Path, kind: str, prefix: str, container: str) -> None:
+        """Add the files of an archive on disk and of archives in it; raise Rejected where it cannot be opened."""
+        if kind in _UNREAD.values():
+            raise Rejected(
+                Reason.UNSUPPORTED, f"a {kind} archive, which is not read; pack it again as zip or tar"
+            )
+        try:
+            for item in self.opened(extents.whole_file(path), kind, path.name):
+                self.add_with_nested(prefix, item, container)
+        except Rejected as error:
+            too_large = error.reason == Reason.TOO_LARGE
+            hint = f"raise {self._limit} if you trust it" if too_large else "fetch it again, or pack it again"
+            detail = f"cannot be read as a {kind} archive: {error}; {hint}"
+            raise Rejected(error.reason, detail) from None
+
+    def reject(self, name: str, reason: Reason, detail: str) -> None:
+        self._rejections.append(Rejection(names.shown(name), reason, detail))
 
     def add(self, prefix: str, item: Listed, container: str = "") -> None:
         """Add a file under ``prefix``; what has no name of its own is told under ``container``."""
-        if told := system_files.told(item.name, PICTURES):
-            self.refuse(prefix + item.name, Reason.SYSTEM_FILE, told)
+        if told := system_files.told(item.id, PICTURES):
+            self.reject(prefix + item.id, Reason.SYSTEM_FILE, told)
         elif not isinstance(item, Found):
-            self.refuse(prefix + item.name if item.name else container, item.reason, item.detail)
+            self.reject(prefix + item.id if item.id else container, item.reason, item.detail)
         elif item.place.bytes > self._max_bytes:
-            detail = f"{item.place.bytes} bytes once unpacked, decode.max_bytes is {self._max_bytes}"
-            self.refuse(prefix + item.name, Reason.TOO_LARGE, detail)
+            detail = f"{item.place.bytes} bytes once unpacked, {self._limit} is {self._max_bytes}"
+            self.reject(prefix + item.id, Reason.TOO_LARGE, detail)
         else:
             try:
-                self._members.append(Member(prefix + names.safe(item.name), item.place))
-                self.bytes += item.place.bytes
+                self._members.append(Member(prefix + names.safe(item.id), item.place))
+                self._bytes += item.place.bytes
             except Rejected as error:
-                self.refuse(prefix + item.name, error.reason, error.detail)
+                self.reject(prefix + item.id, error.reason, error.detail)
 
     def add_with_nested(self, prefix: str, item: Listed, container: str) -> None:
         """Add a file, or the files of the archive that it is."""
@@ -212,21 +227,21 @@ class _Listing:
         if not kind:
             return self.add(prefix, item, container)
         try:
-            name = prefix + names.safe(item.name)
+            name = prefix + names.safe(item.id)
             if kind in _UNREAD.values():
                 raise Rejected(Reason.UNSUPPORTED, f"a {kind} archive; pack it again as zip or tar")
             found = self.opened(self._in_place(item.place), kind, name)
             sizes = [inner.place.bytes for inner in found if isinstance(inner, Found)]
             total = sum(size for size in sizes if size <= self._max_bytes)
             if total > self._max_bytes:
-                detail = f"holds {total} bytes once unpacked, decode.max_bytes is {self._max_bytes}"
+                detail = f"holds {total} bytes once unpacked, {self._limit} is {self._max_bytes}"
                 raise Rejected(Reason.TOO_LARGE, detail)
         except Rejected as error:
-            return self.refuse(prefix + item.name, error.reason, error.detail)
+            return self.reject(prefix + item.id, error.reason, error.detail)
         for inner in found:
             if isinstance(inner, Found) and _may_be_archive(inner) and (kind := _kind(inner.place)):
                 detail = f"a {kind} archive inside an archive inside an archive; one level is read"
-                self.refuse(f"{name}/{inner.name}", Reason.UNSUPPORTED, detail)
+                self.reject(f"{name}/{inner.id}", Reason.UNSUPPORTED, detail)
             else:
                 self.add(f"{name}/", inner, name)
         return None
@@ -237,13 +252,13 @@ class _Listing:
         Where names are not UTF-8 it is printed how they are read, of the archive called ``shown``.
         """
         found = self._opened(place, kind)
-        texts, reading, so_read = names.together([item.name for item in found], self._name_encoding)
+        texts, reading, so_read = names.together([item.id for item in found], self._name_encoding)
         for number, text in enumerate(texts):
-            if text != found[number].name:
+            if text != found[number].id:
                 name = zip_reader.with_slashes(text) if kind == "zip" else text
-                found[number] = found[number]._replace(name=name)
+                found[number] = found[number]._replace(id=name)
         if reading:
-            example = names.shown(found[so_read[0]].name)
+            example = names.shown(found[so_read[0]].id)
             judged = self._name_encoding == "auto"
             print(name_encodings.told(shown, len(so_read), example, reading, judged), file=sys.stderr)
         return found
@@ -268,7 +283,7 @@ class _Listing:
             return extents.bare(place)
         if place.bytes > self._max_bytes - self._written:
             raise Rejected(
-                Reason.TOO_LARGE, f"{place.bytes} bytes, more than decode.max_bytes leaves for scratch"
+                Reason.TOO_LARGE, f"{place.bytes} bytes, more than {self._limit} leaves for scratch"
             )
         target = next(self._names)
         try:
@@ -282,26 +297,35 @@ class _Listing:
     def _account(self, target: Path) -> None:
         self._written += target.stat().st_size
 
-    def sorted(self) -> tuple[list[Member], list[Refused]]:
-        """Return the members and the refused, each sorted by id, later members of the same id refused."""
+    def finished(self) -> tuple[list[Member], list[Rejection]]:
+        """Return members and rejections, each sorted by id, later members of the same id rejected.
+
+        Raises Rejected where all members together hold more than is allowed.
+        """
+        if self._bytes > self._max_bytes:
+            raise Rejected(
+                Reason.TOO_LARGE,
+                f"the files of the source hold {self._bytes} bytes once unpacked, more than {self._limit} "
+                f"({self._max_bytes}) allows; raise it if you trust the source",
+            )
         ids = names.ids([member.id for member in self._members])
         self._members = [Member(id, member.place) for id, member in zip(ids, self._members, strict=True)]
         self._members.sort(key=lambda member: member.id)  # stable: the archive's order among equals
         kept = list(self._first_of_each_id())
-        self._refused.sort()
-        return kept, self._refused
+        self._rejections.sort()
+        return kept, self._rejections
 
     def _first_of_each_id(self) -> Iterator[Member]:
         previous = None
         for member in self._members:
             if member.id == previous:
-                self.refuse(member.id, Reason.DUPLICATE_NAME, "another file of this name stands before it")
+                self.reject(member.id, Reason.DUPLICATE_NAME, "another file of this name stands before it")
             else:
                 yield member
             previous = member.id
 
 
 def _may_be_archive(item: Found) -> bool:
-    if not item.place.bytes or item.name.lower().endswith(PICTURES + _DOCUMENTS):
+    if not item.place.bytes or item.id.lower().endswith(PICTURES + _DOCUMENTS):
         return False
-    return not system_files.told(item.name, PICTURES)
+    return not system_files.told(item.id, PICTURES)

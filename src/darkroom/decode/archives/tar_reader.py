@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from darkroom.decode.archives import names
-from darkroom.decode.archives.extents import Found, Listed, Lost, Place, pread
-from darkroom.decode.rejections import Reason, Rejected
+from darkroom.decode.archives.extents import Found, Listed, Place, pread
+from darkroom.decode.rejections import Reason, Rejected, Rejection
 
 BLOCK = 512
 GZIP, BZIP2, XZ = b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\x00"
@@ -147,7 +147,7 @@ def _members(file: BinaryIO, place: Place, damage: str) -> Iterator[Listed]:
             return  # the archive's own end; what follows is no part of it
         info = _header(block)
         if info is None:
-            yield Lost("", Reason.CORRUPT, f"a header is damaged at byte {at - place.offset} of the tar")
+            yield Rejection("", Reason.CORRUPT, f"a header is damaged at byte {at - place.offset} of the tar")
             at, name, attributes = _next_header(file, at + BLOCK, end), b"", {}
             continue
         data = at + BLOCK
@@ -169,9 +169,9 @@ def _members(file: BinaryIO, place: Place, damage: str) -> Iterator[Listed]:
             name, attributes = b"", {}
         at = data + -(-size // BLOCK) * BLOCK
     if damage:
-        yield Lost("", Reason.TRUNCATED, f"{damage}; the files after this point are missing")
+        yield Rejection("", Reason.TRUNCATED, f"{damage}; the files after this point are missing")
     elif at < end and at != place.offset:
-        yield Lost("", Reason.TRUNCATED, "the tar ends within a header")
+        yield Rejection("", Reason.TRUNCATED, "the tar ends within a header")
 
 
 def _header(block: bytes) -> _Header | None:
@@ -237,11 +237,13 @@ def _file(
     )  # UTF-8, as its specification says
     name = names.decoded(extended or long_name or info.name, certain=extended is not None)
     if info.kind in _KINDS:
-        return Lost(name, Reason.NOT_A_FILE, _KINDS[info.kind])
+        return Rejection(name, Reason.NOT_A_FILE, _KINDS[info.kind])
     if info.kind == tarfile.GNUTYPE_SPARSE or any(key.startswith(b"GNU.sparse.") for key in attributes):
-        return Lost(name, Reason.UNSUPPORTED, "a sparse file; pack it again without --sparse")
+        return Rejection(name, Reason.UNSUPPORTED, "a sparse file; pack it again without --sparse")
     if place.offset + place.packed > end:
-        return Lost(name, Reason.TRUNCATED, f"{max(end - place.offset, 0)} of {place.bytes} bytes are there")
+        return Rejection(
+            name, Reason.TRUNCATED, f"{max(end - place.offset, 0)} of {place.bytes} bytes are there"
+        )
     return Found(name, place)
 
 

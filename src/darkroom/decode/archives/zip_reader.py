@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from darkroom.decode.archives import names
-from darkroom.decode.archives.extents import Found, Listed, Lost, Place
-from darkroom.decode.rejections import Reason, Rejected
+from darkroom.decode.archives.extents import Found, Listed, Place
+from darkroom.decode.rejections import Reason, Rejected, Rejection
 
 # The format: APPNOTE.TXT of PKWARE, sections 4.3.12 (entry), 4.3.14 to 4.3.16 (the three records of the end).
 _ENTRY = struct.Struct("<4s2B5H3L5H2L")
@@ -72,7 +72,7 @@ def listed(place: Place) -> list[Listed]:
         found: list[Listed] = []
         ends: list[int] = []  # of each file's data, at least; -1 where nothing is to be read
         for entry in _entries(data, directory):
-            if isinstance(entry, Lost):
+            if isinstance(entry, Rejection):
                 found.append(entry)
                 ends.append(-1)
             elif not _is_folder(entry):
@@ -129,12 +129,12 @@ def _end64(data: mmap.mmap, place: Place, at: int) -> tuple[int, ...] | None:
     return None
 
 
-def _entries(data: mmap.mmap, directory: _Directory) -> Iterator[_Entry | Lost]:
+def _entries(data: mmap.mmap, directory: _Directory) -> Iterator[_Entry | Rejection]:
     at, count = directory.start, 0
     while at + _ENTRY.size <= directory.end:
         if data[at : at + 4] != _ENTRY_MARK:
             following = data.find(_ENTRY_MARK, at, directory.end)
-            yield Lost("", Reason.CORRUPT, f"the table of contents is damaged at byte {at}")
+            yield Rejection("", Reason.CORRUPT, f"the table of contents is damaged at byte {at}")
             if following < 0:
                 return
             at = following
@@ -149,7 +149,7 @@ def _entries(data: mmap.mmap, directory: _Directory) -> Iterator[_Entry | Lost]:
         at = after
     # Old writers count modulo 65,536; more entries than declared are files all the same.
     if count < directory.entries:
-        yield Lost("", Reason.CORRUPT, f"lists {count} of the {directory.entries} files it declares")
+        yield Rejection("", Reason.CORRUPT, f"lists {count} of the {directory.entries} files it declares")
 
 
 def _entry(head: tuple, name: bytes, extra: bytes) -> _Entry:
@@ -193,12 +193,12 @@ def _file(entry: _Entry, place: Place, shift: int) -> Listed:
     mode = entry.attributes >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
         kind = "a symbolic link" if stat.S_ISLNK(mode) else "a device, pipe or socket"
-        return Lost(name, Reason.NOT_A_FILE, kind)
+        return Rejection(name, Reason.NOT_A_FILE, kind)
     if entry.flags & _ENCRYPTED or entry.method == 99:
-        return Lost(name, Reason.ENCRYPTED, "needs a password; pack it again without one")
+        return Rejection(name, Reason.ENCRYPTED, "needs a password; pack it again without one")
     start = shift + entry.offset
     if not place.offset <= start < place.offset + place.packed:
-        return Lost(name, Reason.CORRUPT, f"lies at byte {entry.offset}, outside the archive")
+        return Rejection(name, Reason.CORRUPT, f"lies at byte {entry.offset}, outside the archive")
     return Found(name, Place(place.path, start, entry.packed, entry.size, entry.method, entry.crc))
 
 
@@ -230,7 +230,7 @@ def _without_overlaps(found: list[Listed], ends: list[int], directory: int) -> l
     following = np.append(starts[order][1:], directory)
     for row, limit in zip(rows[order].tolist(), following.tolist(), strict=True):
         if ends[row] > limit:
-            found[row] = Lost(
-                found[row].name, Reason.CORRUPT, "its data overlaps what follows it in the archive"
+            found[row] = Rejection(
+                found[row].id, Reason.CORRUPT, "its data overlaps what follows it in the archive"
             )
     return found

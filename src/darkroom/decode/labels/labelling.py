@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from darkroom.decode.archives import Member, Refused
+from darkroom.decode.archives import Member
 from darkroom.decode.labels import label_checks, predefined_splits, table_rows, table_text
 from darkroom.decode.labels.predefined_splits import Folders
 from darkroom.decode.labels.table import Manifest
-from darkroom.decode.rejections import Reason
+from darkroom.decode.rejections import Reason, Rejection
 from darkroom.params import LabelsParams
 
 _ARCHIVE = re.compile(r"\.(zip|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))$", re.IGNORECASE)
@@ -28,7 +28,7 @@ class Labelling(NamedTuple):
     """The members that are used, with label and split, in the order given; those left out; and warnings."""
 
     members: list[Member]
-    refused: list[Refused]
+    refused: list[Rejection]
     warnings: list[str]
 
 
@@ -61,7 +61,7 @@ def label_members(members: Sequence[Member], labels: LabelsParams, inbox: Path) 
         manifest = Manifest(members, labels, inbox)
         members = [member for member in members if member is not manifest.member]
         if manifest.member:
-            refused.append(Refused(manifest.member.id, Reason.NOT_AN_IMAGE, "the table of labels.file"))
+            refused.append(Rejection(manifest.member.id, Reason.NOT_AN_IMAGE, "the table of labels.file"))
         read = _by_table(members, labels, manifest)
     elif labels.kind == "filename":
         pattern = re.compile(labels.pattern)
@@ -72,7 +72,7 @@ def label_members(members: Sequence[Member], labels: LabelsParams, inbox: Path) 
     labelled = []
     for member, label, split in zip(members, read.labels, read.splits, strict=True):
         if label in labels.skip:
-            refused.append(Refused(member.id, Reason.SKIPPED_LABEL, f"labels.skip names {label}"))
+            refused.append(Rejection(member.id, Reason.SKIPPED_LABEL, f"labels.skip names {label}"))
         else:
             used = labels.map.get(label, label) if label is not None else None
             labelled.append(replace(member, label=used, split=split))
@@ -83,7 +83,7 @@ def label_members(members: Sequence[Member], labels: LabelsParams, inbox: Path) 
 
 def _without_excluded(
     members: Sequence[Member], labels: LabelsParams
-) -> tuple[list[Member], list[Refused], list[str]]:
+) -> tuple[list[Member], list[Rejection], list[str]]:
     """Part members by ``labels.exclude``; the table of labels is no picture and stays."""
     table = table_rows.path_of(labels.file or "") if labels.kind == "csv" else None
     kept, refused = [], []
@@ -93,7 +93,7 @@ def _without_excluded(
         if pattern is None or (table and f"/{member.id}".endswith(f"/{table}")):
             kept.append(member)
         else:
-            refused.append(Refused(member.id, Reason.EXCLUDED, f"labels.exclude has {pattern}"))
+            refused.append(Rejection(member.id, Reason.EXCLUDED, f"labels.exclude has {pattern}"))
             unused.pop(pattern, None)
     warnings = [f"params.yaml: labels.exclude: no file matches {pattern!r}" for pattern in unused]
     return kept, refused, warnings

@@ -14,6 +14,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import IO, TypeVar
 
+from darkroom.redirection import redirected
+
 T = TypeVar("T")
 
 
@@ -26,7 +28,7 @@ class _Ear:
         self.heard: IO[bytes] | None = None
         self.known: set[bytes] = set()  # lines that came from a decoder for certain
         self.stderr = -1
-        self.quiet: warnings.catch_warnings | None = None
+        self.undo = contextlib.ExitStack()
         self.turn = threading.Condition(threading.Lock())
         self.decoding = 0
         self.held_back = False
@@ -37,19 +39,14 @@ class _Ear:
 
     def open(self) -> None:
         self.heard = tempfile.TemporaryFile()  # noqa: SIM115  (closed when the last listener leaves)
-        self.stderr = os.dup(2)
-        os.dup2(self.heard.fileno(), 2)
+        self.stderr = self.undo.enter_context(redirected(self.heard.fileno(), 2))[2]
         # Pillow's own warnings are about metadata; whether they are errors must not decide what is rejected.
-        self.quiet = warnings.catch_warnings()
-        self.quiet.__enter__()
+        self.undo.enter_context(warnings.catch_warnings())
         warnings.filterwarnings("ignore", module=r"PIL\.")
 
     def close(self) -> None:
         assert self.heard is not None
-        assert self.quiet is not None
-        self.quiet.__exit__(None, None, None)
-        os.dup2(self.stderr, 2)
-        os.close(self.stderr)
+        self.undo.close()
         self.heard.seek(0)
         for line in self.heard:
             if line not in self.known and not line.startswith(_DECODERS):

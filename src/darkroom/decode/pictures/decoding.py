@@ -11,15 +11,14 @@ from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from PIL import ExifTags, Image
 
 from darkroom import how_to_install
+from darkroom.arrays import Pixels
 from darkroom.decode.pictures import bit_depth, decoder_stderr, formats, netpbm
 from darkroom.decode.rejections import Reason, Rejected
 
 Color = Literal["grayscale", "rgb"]
-Array = npt.NDArray[np.uint8]
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
@@ -76,7 +75,7 @@ class Picture(NamedTuple):
     of a picture of 16 bits, None for others; see :class:`.bit_depth.Samples`.
     """
 
-    pixels: Array
+    pixels: Pixels
     width: int
     height: int
     brightest: int | None = None
@@ -144,7 +143,7 @@ def _decode_jpeg(data: bytes, color: Color, limits: Limits, shrink_to: tuple[int
     encoded = np.frombuffer(formats.without_junk(data, header) if header.junk else data, np.uint8)
     flag = _REDUCED[color, _factor(header, shrink_to)]
 
-    def attempt() -> Array | None:
+    def attempt() -> Pixels | None:
         try:
             return cv2.imdecode(encoded, flag)  # type: ignore[return-value]
         except cv2.error as error:
@@ -237,7 +236,7 @@ def _as_image(found: bit_depth.Samples) -> Image.Image:
     return Image.fromarray(found.pixels[..., 0] if found.pixels.shape[2] == 1 else found.pixels)
 
 
-def _to_array(image: Image.Image, color: Color, background: tuple[int, int, int]) -> Array:
+def _to_array(image: Image.Image, color: Color, background: tuple[int, int, int]) -> Pixels:
     """Return the pixels of an image of 8 bits: uint8, (height, width[, 3]), on ``background`` where transparent."""
     if image.mode in ("I", "F"):
         kind = "floating-point numbers" if image.mode == "F" else "signed or 32-bit numbers"
@@ -250,7 +249,7 @@ def _to_array(image: Image.Image, color: Color, background: tuple[int, int, int]
     return np.array(image.convert("L" if color == "grayscale" else "RGB"))
 
 
-def _upright(image: Image.Image, pixels: Array) -> Array:
+def _upright(image: Image.Image, pixels: Pixels) -> Pixels:
     """Turn the pixels as the EXIF orientation asks; see CIPA DC-008 (Exif 2.32), tag 274."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from darkroom import phash
+from darkroom.arrays import Pixels
 from darkroom.decode.pictures import decoding, resizing, steps
-from darkroom.images import Pixels
 from darkroom.params import DecodeParams, ImageParams
 
 

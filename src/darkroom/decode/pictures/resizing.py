@@ -2,9 +2,8 @@
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.uint8]
+from darkroom.arrays import Pixels
 
 _FIXED = {
     "area": cv2.INTER_AREA,
@@ -21,7 +20,7 @@ the area itself, on average over 400 photos; at 4 it would be 0.37, and 235 µs.
 """
 
 
-def resize(pixels: Array, size: tuple[int, int], how: str, interpolation: str) -> Array:
+def resize(pixels: Pixels, size: tuple[int, int], how: str, interpolation: str) -> Pixels:
     """Bring ``pixels``, uint8 (h, w) or (h, w, 3), to ``size`` (height, width).
 
     Parameters
@@ -40,7 +39,7 @@ def resize(pixels: Array, size: tuple[int, int], how: str, interpolation: str) -
     return squash(pixels, size, interpolation)
 
 
-def squash(pixels: Array, size: tuple[int, int], interpolation: str = "auto") -> Array:
+def squash(pixels: Pixels, size: tuple[int, int], interpolation: str = "auto") -> Pixels:
     """Scale each side by itself to ``size`` (height, width)."""
     height, width = pixels.shape[:2]
     if (height, width) == size:
@@ -57,11 +56,11 @@ def squash(pixels: Array, size: tuple[int, int], interpolation: str = "auto") ->
     return pixels if shrunk == size else _scale(pixels, size, cv2.INTER_LINEAR)
 
 
-def _scale(pixels: Array, size: tuple[int, int], interpolation: int) -> Array:
+def _scale(pixels: Pixels, size: tuple[int, int], interpolation: int) -> Pixels:
     return cv2.resize(pixels, size[::-1], interpolation=interpolation)  # type: ignore[return-value]
 
 
-def _fit(pixels: Array, size: tuple[int, int], interpolation: str) -> Array:
+def _fit(pixels: Pixels, size: tuple[int, int], interpolation: str) -> Pixels:
     scale = min(size[0] / pixels.shape[0], size[1] / pixels.shape[1])
     height, width = (max(1, min(size[axis], round(pixels.shape[axis] * scale))) for axis in (0, 1))
     framed = np.zeros((*size, *pixels.shape[2:]), np.uint8)
@@ -70,7 +69,7 @@ def _fit(pixels: Array, size: tuple[int, int], interpolation: str) -> Array:
     return framed
 
 
-def _crop(pixels: Array, size: tuple[int, int], interpolation: str) -> Array:
+def _crop(pixels: Pixels, size: tuple[int, int], interpolation: str) -> Pixels:
     # A picture of 1 x 100,000 pixels would be blown up to gigabytes: what lies far outside the crop goes first, as
     # much on either side, so that the centre stays where it was.
     scale = max(size[0] / pixels.shape[0], size[1] / pixels.shape[1])

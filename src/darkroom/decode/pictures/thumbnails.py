@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from darkroom import files
+from darkroom.arrays import Pixels
 from darkroom.decode.pictures import decoder_stderr, decoding, formats, resizing
-from darkroom.decode.rejections import Reason, Rejected
-from darkroom.images import Pixels
+from darkroom.decode.rejections import Reason, Rejected, Rejection
 
 SIDE = 96
 """The longest side of a thumbnail, pixels."""
@@ -66,7 +66,7 @@ def of_pixels(picture: Pixels) -> Pixels:
     return np.repeat(small[..., None], 3, axis=2) if small.ndim == 2 else small
 
 
-def examples(rejected: Iterable[tuple[str, Reason, str]], known: Thumbnails) -> Thumbnails:
+def examples(rejected: Iterable[Rejection], known: Thumbnails) -> Thumbnails:
     """Return the thumbnails of the first :data:`MOST` files of each reason, in the order of ``rejected``."""
     chosen: Thumbnails = {}
     count: Counter[Reason] = Counter()
