@@ -111,6 +111,7 @@ def test_a_download_on_its_way_lies_where_dvc_leaves_it_alone(
     if root:  # an experiment in a checkout of its own: the project's root outlives it
         place = tmp_path / "project"
         monkeypatch.setenv("DVC_ROOT", str(place))
+        (place / ".dvc").mkdir(parents=True)
     site.answers |= {"/a.zip": File(make_zip()), "/b.zip": lambda answerer: answerer.send(404)}
     with pytest.raises(UserError, match="404"):
         run(raw, kind="http", urls=[site.url("/a.zip"), site.url("/b.zip")])

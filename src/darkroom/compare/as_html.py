@@ -32,7 +32,7 @@ def render(report: Report, pictures: Mapping[str, bytes]) -> str:
     body = [
         f"<h1>{escape(content.sentence)}</h1>",
         f"<p>A: <code>{escape(content.names[0])}</code><br>B: <code>{escape(content.names[1])}</code></p>",
-        *(f"<p>{escape(remark)}</p>" for remark in (*content.remarks, *unillustrated(report, pictures))),
+        *(f"<p>{escape(remark)}</p>" for remark in (*content.remarks, *_unillustrated(report, pictures))),
         *(section(table, pictures) for table in content.tables),
     ]
     return "\n".join(
@@ -51,7 +51,7 @@ def render(report: Report, pictures: Mapping[str, bytes]) -> str:
     )
 
 
-def unillustrated(report: Report, pictures: Mapping[str, bytes]) -> list[str]:
+def _unillustrated(report: Report, pictures: Mapping[str, bytes]) -> list[str]:
     """Return why the page shows no pictures, where it could."""
     result = report.result
     if pictures or not isinstance(result, Comparison) or not (result.only_a or result.only_b):

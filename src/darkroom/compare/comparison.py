@@ -129,7 +129,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, seed: int = 0) -> Comparison:
     other = replaced(common)
     same = common["label_a"] == common["label_b"]
     pairs = common[same & ~other]
-    check_common(a, b, len(common), int(other.sum()), len(pairs))
+    _check_common(a, b, len(common), int(other.sum()), len(pairs))
     right_a = (pairs["predicted_a"] == pairs["label_a"]).to_numpy()
     right_b = (pairs["predicted_b"] == pairs["label_a"]).to_numpy()
     only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
@@ -221,7 +221,7 @@ def check_classes(a: pd.DataFrame, b: pd.DataFrame, names: tuple[str, str] = ("A
         )
 
 
-def check_common(a: pd.DataFrame, b: pd.DataFrame, common: int, replaced: int, same: int) -> None:
+def _check_common(a: pd.DataFrame, b: pd.DataFrame, common: int, replaced: int, same: int) -> None:
     """Raise a UserError if there is nothing to compare on."""
     if common and common == replaced:
         raise UserError(

@@ -49,7 +49,7 @@ def document(report: Report, listed: int) -> Document:
         remarks = report.remarks
         tables: tuple[Table, ...] = (runs(result),)
     else:
-        remarks = (*remarks_on(result), *report.remarks)
+        remarks = (*_remarks_on(result), *report.remarks)
         tables = (accuracies(result), by_class(result), metrics(report))
         tables += tuple(
             images(f"Only {name} is right", rows, listed)
@@ -62,7 +62,7 @@ def document(report: Report, listed: int) -> Document:
     return Document(result.sentence, report.names, remarks, kept)
 
 
-def remarks_on(result: Comparison) -> tuple[str, ...]:
+def _remarks_on(result: Comparison) -> tuple[str, ...]:
     """Return what a reader must know of the test images: the sets differ, or labels do."""
     remarks = []
     if not result.images == result.images_a == result.images_b:

@@ -20,22 +20,22 @@ def compare(a: Runs, b: Runs) -> Replicates:
         The runs cannot be compared: a copy among them, other classes, or no test image that all of them have.
     """
     for runs, name in ((a, "A"), (b, "B")):
-        check_repeats(runs, name)
+        _check_repeats(runs, name)
         for run in runs:
             comparison.check_columns(run.predictions, f"{name}, {run.name}")
             comparison.check_classes(a[0].predictions, run.predictions, (a[0].name, run.name))
-    a, b = in_order(a), in_order(b)
+    a, b = _in_order(a), _in_order(b)
     seeds = [[seed(run) for run in runs] for runs in (a, b)]
     same_seeds = seeds[0] == seeds[1] and len(set(seeds[0])) == len(seeds[0])
-    if tested_alike(a, b):
+    if _tested_alike(a, b):
         return replicates.compare(metrics(a), metrics(b), same_seeds)
-    if same_seeds and paired_by_split(a, b):
+    if same_seeds and _paired_by_split(a, b):
         return replicates.compare(metrics(a), metrics(b), same_seeds, overlap(a[0]))
-    common = common_images(a, b)
+    common = _common_images(a, b)
     return replicates.compare(accuracy(a, common), accuracy(b, common), same_seeds)
 
 
-def in_order(runs: Runs) -> Runs:
+def _in_order(runs: Runs) -> Runs:
     """Return the runs in the order of their seeds."""
     return tuple(sorted(runs, key=lambda run: (seed(run), run.name)))
 
@@ -58,17 +58,17 @@ def accuracy(runs: Runs, ids: frozenset[str]) -> Columns:
     return {HEADLINE: [float((table["label"] == table["predicted"]).mean()) for table in tables]}
 
 
-def tested_alike(a: Runs, b: Runs) -> bool:
+def _tested_alike(a: Runs, b: Runs) -> bool:
     """Return whether all runs were tested on the same images."""
     sets = {frozenset(run.predictions["id"]) for run in (*a, *b)}
     return len(sets) == 1
 
 
-def paired_by_split(a: Runs, b: Runs) -> bool:
+def _paired_by_split(a: Runs, b: Runs) -> bool:
     """Return whether the runs of A have other splits each, and their partners in B, by seed, the same test images."""
     if len({run.params.get("split.seed") for run in a}) == 1:
         return False
-    pairs = zip(in_order(a), in_order(b), strict=True) if len(a) == len(b) else ()
+    pairs = zip(_in_order(a), _in_order(b), strict=True) if len(a) == len(b) else ()
     alike = [set(one.predictions["id"]) == set(other.predictions["id"]) for one, other in pairs]
     return bool(alike) and all(alike)
 
@@ -78,7 +78,7 @@ def overlap(run: Run) -> float:
     return float(run.params["split.test"]) / float(run.params["split.train"])
 
 
-def common_images(a: Runs, b: Runs) -> frozenset[str]:
+def _common_images(a: Runs, b: Runs) -> frozenset[str]:
     """Return the test images that all runs have.
 
     Raises
@@ -98,7 +98,7 @@ def common_images(a: Runs, b: Runs) -> frozenset[str]:
 def remarks(a: Runs, b: Runs) -> list[str]:
     """Return what a reader must know of the groups: runs that differ in more than their seed, or in their images."""
     lines = []
-    by_split = not tested_alike(a, b) and paired_by_split(a, b)
+    by_split = not _tested_alike(a, b) and _paired_by_split(a, b)
     varied = ("seed", "split.seed") if by_split else ("seed",)
     for runs, name in ((a, "A"), (b, "B")):
         keys = {key: None for run in runs for key in run.params}
@@ -112,15 +112,15 @@ def remarks(a: Runs, b: Runs) -> list[str]:
             "Each pair of runs has a split of its own, so that the test covers other test images too; its variance is"
             " corrected for what the splits share (Nadeau and Bengio 2003)."
         )
-    elif not tested_alike(a, b):
-        count = len(common_images(a, b))
+    elif not _tested_alike(a, b):
+        count = len(_common_images(a, b))
         lines.append(
             f"Not all runs were tested on the same images: compared by accuracy on the {count:,} in common."
         )
     return lines
 
 
-def check_repeats(runs: Runs, name: str) -> None:
+def _check_repeats(runs: Runs, name: str) -> None:
     """Raise a UserError if a run is in its group twice: a copy is no repetition."""
     seeds = [run.params.get("seed") for run in runs]
     twice = [run for run in runs if seeds.count(run.params.get("seed")) > 1]

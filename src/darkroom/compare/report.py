@@ -69,14 +69,14 @@ def compare(a: str = "HEAD", b: str = revisions.WORKSPACE, repo: Path = Path()) 
             (key, one.metrics.get(key), other.metrics.get(key)) for key in {**one.metrics, **other.metrics}
         )
         changed = changes(one.params, other.params)
-        return Report(runs_a, runs_b, result, changed, metrics, tuple(outdated(one, other)))
+        return Report(runs_a, runs_b, result, changed, metrics, tuple(_outdated(one, other)))
     changed = tuple(row for row in changes(runs_a[0].params, runs_b[0].params) if row[0] != "seed")
     over = repeats.compare(runs_a, runs_b)
-    remarks = (*repeats.remarks(runs_a, runs_b), *exchanged(runs_a, runs_b), *outdated(*runs_a, *runs_b))
+    remarks = (*repeats.remarks(runs_a, runs_b), *_exchanged(runs_a, runs_b), *_outdated(*runs_a, *runs_b))
     return Report(runs_a, runs_b, over, changed, (), remarks)
 
 
-def exchanged(runs_a: Sequence[Run], runs_b: Sequence[Run]) -> Iterator[str]:
+def _exchanged(runs_a: Sequence[Run], runs_b: Sequence[Run]) -> Iterator[str]:
     """Yield a remark where test images of one name are other files in A than in B."""
     common = comparison.in_common(runs_a[0].predictions, runs_b[0].predictions)
     count = int(comparison.replaced(common).sum())
@@ -87,7 +87,7 @@ def exchanged(runs_a: Sequence[Run], runs_b: Sequence[Run]) -> Iterator[str]:
         )
 
 
-def outdated(*runs: Run) -> Iterator[str]:
+def _outdated(*runs: Run) -> Iterator[str]:
     """Yield a remark on each run whose params.yaml is not the one it ran with."""
     for run in runs:
         if run.edited:

@@ -82,7 +82,7 @@ class Shard:
     wide: int
 
 
-def thumbnails_path(work: Path, number: int) -> Path:
+def _thumbnails_path(work: Path, number: int) -> Path:
     """Return where the thumbnails of shard ``number`` lie in the work folder, if there are any."""
     return work / f"shard-{number:05d}.thumbnails.npz"
 
@@ -141,7 +141,7 @@ def write(members: Sequence[archives.Member], number: int, work: Path, preparati
     pixels_path, rows_path = paths(work, number)
     images.write_shard(pixels_path, pixels[: len(rows)])
     if seen:
-        pictures.write(thumbnails_path(work, number), seen)
+        pictures.write(_thumbnails_path(work, number), seen)
     with files.whole(
         rows_path
     ) as part:  # in one line: the encoder that indents takes as long as reading the files
@@ -162,5 +162,5 @@ def read(members: Sequence[archives.Member], number: int, work: Path) -> Shard:
     rejected = [Rejection(name, Reason(reason), detail) for name, reason, detail in content["rejected"]]
     known = {member.id: member for member in members}
     rows = [Row(**row, label=known[row["id"]].label, split=known[row["id"]].split) for row in content["rows"]]
-    seen = pictures.read(thumbnails_path(work, number))
+    seen = pictures.read(_thumbnails_path(work, number))
     return Shard(pixels_path, rows, rejected, seen, content["brightest"], content["wide"])

@@ -52,7 +52,7 @@ def evaluate(
     if not len(test):
         raise UserError(f"{split / 'split.csv'}: no image is in test; set split.test in params.yaml above 0")
     classifier = Classifier(models, evaluate.batch_size)
-    check_fits(classifier, source, models, images)
+    _check_fits(classifier, source, models, images)
     classes = classifier.classes
 
     files.empty_folder(predictions)
@@ -61,16 +61,16 @@ def evaluate(
     on_validation = predict(classifier, source, validation, "validation")
     write_predictions(predictions / "validation.csv", source, validation, on_validation, classes)
     if (images / "unlabelled" / "images.json").is_file():
-        predict_unlabelled(classifier, images / "unlabelled", predictions)
+        _predict_unlabelled(classifier, images / "unlabelled", predictions)
     actual = numbers(source, test, classes)
-    write_occlusion(predictions, classifier, source, test, actual, probabilities, evaluate.occlusion)
-    write_curves(plots, actual, probabilities, classes, evaluate.calibration_bins)
+    _write_occlusion(predictions, classifier, source, test, actual, probabilities, evaluate.occlusion)
+    _write_curves(plots, actual, probabilities, classes, evaluate.calibration_bins)
     right = actual == probabilities.argmax(axis=1)
     reliability = calibration.reliability(right, probabilities.max(axis=1), evaluate.calibration_bins)
     figures = {
         **scores.overall(actual, probabilities),
         "expected_calibration_error": calibration.expected_calibration_error(reliability),
-        **at_threshold(numbers(source, validation, classes), on_validation, actual, probabilities),
+        **_at_threshold(numbers(source, validation, classes), on_validation, actual, probabilities),
         **by_group(right, parts["group"].iloc[test].tolist()),
         "images": len(test),
         **scores.by_class(actual, probabilities, classes),
@@ -78,7 +78,7 @@ def evaluate(
     return {name: rounded(value) for name, value in figures.items() if math.isfinite(value)}
 
 
-def check_fits(classifier: Classifier, source: Images, models: Path, images: Path) -> None:
+def _check_fits(classifier: Classifier, source: Images, models: Path, images: Path) -> None:
     """Raise a UserError unless the model takes these images and knows these classes."""
     described = source.description["classes"]
     for what, has, given in (
@@ -98,7 +98,7 @@ def numbers(source: Images, rows: Rows, classes: list[str]) -> ClassNumbers:
     return np.array([number[label] for label in source.index["label"].iloc[rows]], np.int64)
 
 
-def predict_unlabelled(classifier: Classifier, images: Path, predictions: Path) -> None:
+def _predict_unlabelled(classifier: Classifier, images: Path, predictions: Path) -> None:
     """Write ``unlabelled.csv``: what the model says of the images whose class nobody gave."""
     source = Images(images)
     rows = np.arange(len(source))
@@ -106,7 +106,7 @@ def predict_unlabelled(classifier: Classifier, images: Path, predictions: Path) 
     write_predictions(predictions / "unlabelled.csv", source, rows, probabilities, classifier.classes)
 
 
-def write_occlusion(
+def _write_occlusion(
     predictions: Path,
     classifier: Classifier,
     source: Images,
@@ -126,7 +126,7 @@ def write_occlusion(
     )
 
 
-def write_curves(
+def _write_curves(
     plots: Path, actual: ClassNumbers, probabilities: Probabilities, classes: list[str], bins: int
 ) -> None:
     """Write the tables that `dvc plots` draws: ROC, precision-recall, calibration and confusion."""
@@ -141,7 +141,7 @@ def write_curves(
         files.write_csv(plots / f"{name}.csv", table.columns, table.itertuples(index=False))
 
 
-def at_threshold(
+def _at_threshold(
     on_validation: ClassNumbers, validation: Probabilities, on_test: ClassNumbers, test: Probabilities
 ) -> dict[str, float]:
     """Return, for two classes, the ``threshold`` best on validation and the accuracy on test at it.

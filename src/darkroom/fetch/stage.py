@@ -63,8 +63,8 @@ def _bring(source: SourceParams, inbox: Path, raw: Path) -> list[tuple[Path, str
         return fetch_local(_listed(source.path), inbox, raw)
     from darkroom.fetch.transfer import Patience
 
-    # DVC empties data/raw before each run. Without a repository a partial download waits in the working folder.
-    partials = files.scratch("fetch") or Path("fetch.partial")
+    # Not in data/raw, which DVC empties before each run.
+    partials = files.scratch("fetch") or Path(".dvc/tmp/darkroom/fetch")
     if source.kind == "kaggle":
         from darkroom.fetch.kaggle import Wanted, fetch_kaggle
 

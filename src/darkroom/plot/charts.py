@@ -26,8 +26,8 @@ def charts(results: Results) -> dict[str, Figure]:
         "loss": history(results, "loss"),
         "counts": counts(results.counts),
         "confusion": confusion(results.confusion),
-        "roc": one_against_rest(results.roc, "false positive rate", "true positive rate", chance=True),
-        "precision_recall": one_against_rest(results.precision_recall, "recall", "precision"),
+        "roc": _one_against_rest(results.roc, "false positive rate", "true positive rate", chance=True),
+        "precision_recall": _one_against_rest(results.precision_recall, "recall", "precision"),
         "calibration": calibration(results.calibration),
     }
 
@@ -50,7 +50,7 @@ def history(results: Results, quantity: str) -> Figure:
     return figure
 
 
-def one_against_rest(table: pd.DataFrame, x: str, y: str, chance: bool = False) -> Figure:
+def _one_against_rest(table: pd.DataFrame, x: str, y: str, chance: bool = False) -> Figure:
     """Draw one curve a class and their mean; many classes in grey, but for the lowest three."""
     figure, axes = chart()
     positions = table.iloc[:, 0]

@@ -108,7 +108,7 @@ class Kaggle:
 
     def rows(self, ids: Sequence[str], probabilities: Probabilities) -> str:
         """Return a line an image."""
-        return _csv([kaggle_id(name), self._said(p)] for name, p in zip(ids, probabilities, strict=True))
+        return _csv([_kaggle_id(name), self._said(p)] for name, p in zip(ids, probabilities, strict=True))
 
     def end(self) -> str:
         """Return nothing."""
@@ -150,17 +150,17 @@ def in_order_of_kaggle(pictures: Iterable[Picture]) -> list[Picture]:
     UserError
         Two have the same id.
     """
-    chosen = sorted(pictures, key=lambda picture: _as_number(kaggle_id(picture.id)))
+    chosen = sorted(pictures, key=lambda picture: _as_number(_kaggle_id(picture.id)))
     for one, other in itertools.pairwise(chosen):
-        if kaggle_id(one.id) == kaggle_id(other.id):
+        if _kaggle_id(one.id) == _kaggle_id(other.id):
             raise UserError(
-                f"--format kaggle: {one.id} and {other.id} would both have the id {kaggle_id(one.id)}; "
+                f"--format kaggle: {one.id} and {other.id} would both have the id {_kaggle_id(one.id)}; "
                 "name the competition's test images alone, each once"
             )
     return chosen
 
 
-def kaggle_id(name: str) -> str:
+def _kaggle_id(name: str) -> str:
     """Return a file's name without folders and extension: what a competition calls an image."""
     return PurePosixPath(name).stem
 

@@ -52,13 +52,13 @@ def run(
         The arguments, the project or DVC allow no run. A run that fails raises nothing: the others are still run.
     """
     varied = ("seed", "split.seed") if split_seeds else ("seed",)
-    check_arguments(seeds, start, settings, varied)
-    check_project(repo)
-    group = group_name(name, settings, repo, varied)
-    announce(repo, say)
+    _check_arguments(seeds, start, settings, varied)
+    _check_project(repo)
+    group = _group_name(name, settings, repo, varied)
+    _announce(repo, say)
     outcomes = []
     try:
-        with terminated_as_interrupted():
+        with _terminated_as_interrupted():
             for count, seed in enumerate(range(start, start + seeds), 1):
                 drawn = dict.fromkeys(varied, seed)
                 outcomes.append(one(group, drawn, f"{count} of {seeds}", settings, repo, say))
@@ -93,7 +93,7 @@ def one(
     return outcome
 
 
-def check_arguments(seeds: int, start: int, settings: Sequence[str], varied: Sequence[str]) -> None:
+def _check_arguments(seeds: int, start: int, settings: Sequence[str], varied: Sequence[str]) -> None:
     """Raise a UserError if no group of runs can come of these."""
     if seeds < 2:
         raise UserError(
@@ -112,7 +112,7 @@ def check_arguments(seeds: int, start: int, settings: Sequence[str], varied: Seq
             )
 
 
-def check_project(repo: Path) -> None:
+def _check_project(repo: Path) -> None:
     """Raise a UserError if ``repo`` is no project with a commit to run."""
     if not (repo / "dvc.yaml").is_file() or not (repo / "params.yaml").is_file():
         raise UserError(
@@ -125,10 +125,10 @@ def check_project(repo: Path) -> None:
         raise UserError("no git commit here; experiments belong to one: `git init`, `git commit`, then again")
 
 
-def group_name(name: str | None, settings: Sequence[str], repo: Path, varied: Sequence[str]) -> str:
+def _group_name(name: str | None, settings: Sequence[str], repo: Path, varied: Sequence[str]) -> str:
     """Return the group's name, with the mark that `darkroom compare` knows it by."""
     if name is None:
-        branch = git_branch(repo)
+        branch = _git_branch(repo)
         words = [branch, *settings, *(["splits"] if "split.seed" in varied else [])]
         name = re.sub(r"[^\w.=+-]+", "-", "+".join(words)).strip("-.")
     words = ["git", "check-ref-format", f"refs/exps/{group_names.run_name(name + group_names.MARK, 0)}"]
@@ -138,13 +138,13 @@ def group_name(name: str | None, settings: Sequence[str], repo: Path, varied: Se
     return name + group_names.MARK
 
 
-def git_branch(repo: Path) -> str:
+def _git_branch(repo: Path) -> str:
     """Return the name of the branch, or the commit's short one where none is checked out."""
     branch = experiments.git(repo, "rev-parse", "--abbrev-ref", "HEAD").strip()
     return branch if branch != "HEAD" else experiments.git(repo, "rev-parse", "--short", "HEAD").strip()
 
 
-def announce(repo: Path, say: Callable[[str], None]) -> None:
+def _announce(repo: Path, say: Callable[[str], None]) -> None:
     """Say what of the workspace goes into the runs, as that is easily taken for granted."""
     edited = experiments.git(repo, "diff", "--name-only", "HEAD", "--", ".", ":(exclude)dvc.lock").split("\n")
     names = [name for name in edited if name]
@@ -160,7 +160,7 @@ def announce(repo: Path, say: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def terminated_as_interrupted() -> Iterator[None]:
+def _terminated_as_interrupted() -> Iterator[None]:
     """Let SIGTERM end the block as Ctrl-C does, so that no run is left behind."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:

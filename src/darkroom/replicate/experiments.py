@@ -56,7 +56,7 @@ class Refused(UserError):
     """DVC would not start the run, as it would not start any other of the group."""
 
 
-def existing(name: str, repo: Path) -> str:
+def _existing(name: str, repo: Path) -> str:
     """Return the reference of experiment ``name`` of the current commit; empty where there is none."""
     head = git(repo, "rev-parse", "HEAD").strip()
     reference = f"refs/exps/{head[:2]}/{head[2:]}/{name}"
@@ -68,7 +68,7 @@ def current(reference: str, drawn: Mapping[str, int], settings: Sequence[str], r
 
     Images in data/inbox that neither git nor DVC tracks may have changed without a trace: then never.
     """
-    if untracked_inbox(repo) or git_differs(reference, repo):
+    if untracked_inbox(repo) or _git_differs(reference, repo):
         return False
     try:
         expected = YAML(typ="safe").load((repo / revisions.PARAMS).read_text(encoding="utf-8"))
@@ -80,7 +80,7 @@ def current(reference: str, drawn: Mapping[str, int], settings: Sequence[str], r
     return revisions.flat(held) == {**revisions.flat(expected), **revisions.flat(wanted), **drawn}
 
 
-def git_differs(reference: str, repo: Path) -> bool:
+def _git_differs(reference: str, repo: Path) -> bool:
     """Return whether a tracked file other than what a run writes is not as ``reference`` holds it."""
     kept = [f":(exclude){path}" for path in WRITTEN]
     done = subprocess.run(["git", "diff", "--quiet", reference, "--", ".", *kept], cwd=repo, check=False)
@@ -95,10 +95,12 @@ def untracked_inbox(repo: Path) -> list[str]:
     tracked = set(git(repo, "ls-files", "-z", "--", INBOX).split("\0"))
     names = sorted(path.name for path in folder.iterdir() if not path.name.endswith(".dvc"))
     ours = (name for name in names if not (folder / f"{name}.dvc").is_file())
-    return [f"{INBOX}/{name}" for name in ours if not any(is_in(path, f"{INBOX}/{name}") for path in tracked)]
+    return [
+        f"{INBOX}/{name}" for name in ours if not any(_is_in(path, f"{INBOX}/{name}") for path in tracked)
+    ]
 
 
-def is_in(path: str, place: str) -> bool:
+def _is_in(path: str, place: str) -> bool:
     """Return whether ``path`` is ``place`` or lies in it."""
     return path == place or path.startswith(f"{place}/")
 
@@ -128,22 +130,22 @@ def run(
         DVC did not begin the run: the settings name no param, or the like.
     """
     seed = drawn["seed"]
-    before = existing(name, repo)
+    before = _existing(name, repo)
     if before and current(before, drawn, settings, repo):
         return Outcome(name, seed, before, reused=True)
-    if existing(name + NEW, repo):  # left by a run that was killed
+    if _existing(name + NEW, repo):  # left by a run that was killed
         dvc(repo, "exp", "remove", name + NEW)
     under = name + NEW if before else name
     code, lines = follow(_words(under, drawn, settings, repo), repo, say)
-    if code or not existing(under, repo):
+    if code or not _existing(under, repo):
         if not any(line.startswith("Reproducing experiment") for line in lines):
             said = " ".join(" ".join(lines).removeprefix("ERROR: ").split())
             raise Refused(f"`dvc exp run` did not begin: {said or f'exit code {code}'}")
         kept = f"\n(the experiment {name} that there is has other code or params)" if before else ""
-        return Outcome(name, seed, "", message=last_words(lines) + kept)
+        return Outcome(name, seed, "", message=_last_words(lines) + kept)
     if before:
         dvc(repo, "exp", "rename", "--force", under, name)
-    return Outcome(name, seed, existing(name, repo))
+    return Outcome(name, seed, _existing(name, repo))
 
 
 def _words(name: str, drawn: Mapping[str, int], settings: Sequence[str], repo: Path) -> list[str]:
@@ -198,7 +200,7 @@ def interrupted(process: subprocess.Popen[str]) -> Iterator[None]:
                 continue
 
 
-def last_words(lines: Sequence[str]) -> str:
+def _last_words(lines: Sequence[str]) -> str:
     """Return what a failed run said after it began its last command: the stage's message, or a bug's traceback."""
     begun = [number for number, line in enumerate(lines) if line.startswith("> ")]
     said = [line for line in lines[begun[-1] + 1 if begun else 0 :] if not line.startswith("epoch ")]

@@ -86,14 +86,14 @@ def columns(runs: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
 
 def render_text(summary: Summary) -> str:
     """Return the tables for a terminal."""
-    tables = [line for table in tabled(summary) for line in [*as_text.lines(table), ""]]
+    tables = [line for table in _tabled(summary) for line in [*as_text.lines(table), ""]]
     return "\n".join([headline(summary), "", *tables, *closing(summary)]) + "\n"
 
 
 def render_md(summary: Summary) -> str:
     """Return the tables as Markdown."""
     blocks = [f"**{as_markdown.escape(headline(summary))}**"]
-    for table in tabled(summary):
+    for table in _tabled(summary):
         blocks += [as_markdown.escape(table.title), as_markdown.table(table)]
     return "\n\n".join([*blocks, *map(as_markdown.escape, closing(summary))]) + "\n"
 
@@ -134,7 +134,7 @@ def headline(summary: Summary) -> str:
     )
 
 
-def tabled(summary: Summary) -> list[Table]:
+def _tabled(summary: Summary) -> list[Table]:
     """Return a table a stage, of what varies and is not of one class alone."""
     header = ("metric", "mean", "sd", "95 % interval", "least", "most")
     tables = []

@@ -42,7 +42,7 @@ def run(model: Path, host: str, port: int, max_bytes: int, max_images: int) -> N
     if missing:
         raise UserError(f"serve needs {missing[0]}, which is not installed; {how_to_install('serve')}")
     with listen(host, port) as listener:
-        if not is_loopback(listener):
+        if not _is_loopback(listener):
             print(
                 f"darkroom: whoever can reach {host} can use this page; it asks for no password, "
                 "and nothing on the way is encrypted",
@@ -75,7 +75,7 @@ def prepare(
         print(f"Darkroom serves {predictor.model.path} at {where} (Ctrl-C stops it)", flush=True)
         yield
 
-    hosts = ["localhost", "127.0.0.1", "[::1]", host] if is_loopback(listener) else ["*"]
+    hosts = ["localhost", "127.0.0.1", "[::1]", host] if _is_loopback(listener) else ["*"]
     config = uvicorn.Config(
         application(predictor, Limits(max_bytes, max_images), hosts, ready),
         http="h11",
@@ -118,7 +118,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise UserError(f"--host {host}: {error.strerror}; the default is 127.0.0.1") from None
 
 
-def is_loopback(listener: socket.socket) -> bool:
+def _is_loopback(listener: socket.socket) -> bool:
     """Return whether only this computer can reach the socket."""
     return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
 

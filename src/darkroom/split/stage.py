@@ -78,7 +78,7 @@ def assign(
     fractions = predefined.rescaled(params.fractions, parts)
     if len(free):
         parts[free] = draw(params, index, names, classes[free], grouped, free, fractions)
-    check_train(parts, classes, names, params)
+    _check_train(parts, classes, names, params)
     return parts, fractions
 
 
@@ -112,7 +112,7 @@ def draw(
     return parts
 
 
-def check_train(parts: Rows, classes: Rows, names: list[str], params: SplitParams) -> None:
+def _check_train(parts: Rows, classes: Rows, names: list[str], params: SplitParams) -> None:
     """Raise a UserError if a class is absent from train: the model could never name it."""
     absent = sorted(set(range(len(names))) - set(classes[parts == TRAIN].tolist()))
     if absent:

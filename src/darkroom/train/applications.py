@@ -56,7 +56,7 @@ def pretrained_weights(model: ModelParams, size: tuple[int, int]) -> Pretrained 
     """Return the weights that ``model`` asks for, if any, by :func:`darkroom.train.pretrained.load`."""
     if model.network != "application" or model.weights is None:
         return None
-    check_name(model.application)
+    _check_name(model.application)
     return pretrained.load(model, size, partial(network, model.application, raw=True))
 
 
@@ -66,7 +66,7 @@ def names() -> list[str]:
     return sorted([name for name, _ in found if name[0].isupper()] + list(efficientnet_lite.SCALES))
 
 
-def check_name(name: str) -> None:
+def _check_name(name: str) -> None:
     """Raise a UserError where there is no network of this name."""
     if name not in names():
         raise UserError(f"params.yaml: model.application: got {name!r}; expected one of {', '.join(names())}")
@@ -91,7 +91,7 @@ def network(name: str, x: Any, raw: bool = False, folded: bool = False) -> Any:
     UserError
         There is no such network, or it does not take images of this size.
     """
-    check_name(name)
+    _check_name(name)
     try:
         if name in efficientnet_lite.SCALES:
             return efficientnet_lite.build(name, x, folded=folded)

@@ -44,7 +44,7 @@ class Phase:
     frozen: bool
 
 
-def phases(train: TrainParams, freeze: bool) -> list[Phase]:
+def _phases(train: TrainParams, freeze: bool) -> list[Phase]:
     """Return the phases of a training: one, and a second for fine-tuning where there is something to thaw.
 
     A head that is solved is one epoch, done before :func:`fit` begins (:mod:`darkroom.train.frozen`).
@@ -90,7 +90,7 @@ def fit(
     thaw : int or "all"
         How many of the upper blocks of the backbone the second phase trains.
     """
-    plan = phases(train, freeze)
+    plan = _phases(train, freeze)
     for earlier in plan[: state.phase]:
         # A later phase thaws what an earlier one froze, and leaves batch normalization as that found it.
         applications.freeze(model, earlier.frozen, thaw)

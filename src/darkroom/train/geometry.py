@@ -62,7 +62,7 @@ def place(
     height: int, width: int, keys: draws.Keys, seed: int, turn: int, params: AugmentParams
 ) -> Placement | None:
     """Draw the placement of the images with ``keys`` in pass ``turn``; None where the params move nothing."""
-    if not is_on(params):
+    if not _is_on(params):
         return None
     u = draws.uniform(seed, "geometry", turn, keys, 9)
     sides = np.array([width, height])
@@ -80,7 +80,7 @@ def place(
     )
 
 
-def is_on(params: AugmentParams) -> bool:
+def _is_on(params: AugmentParams) -> bool:
     """Return whether the params move any pixel."""
     switches = params.flip_horizontal or params.flip_vertical
     ranges = params.rotation or params.shift or params.shear

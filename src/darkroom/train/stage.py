@@ -65,7 +65,7 @@ def train(
     rows = {part: np.flatnonzero(parts == part) for part in ("train", "validation")}
     head = targets.resolve_head(model.head, source.description["classes"])
     check(seed, model, train, rows["train"], rows["validation"])
-    check_weights(model, weights)
+    _check_weights(model, weights)
     execution.start(train)
     if not train.deterministic:
         print("train: train.deterministic is false: the next run may end in other weights, also when resumed")
@@ -87,11 +87,11 @@ def train(
 
         def keep(state: checkpoint.State) -> None:
             # The history first: what is drawn of a training that is killed here is what it goes on from.
-            write_history(history, state.history)
+            _write_history(history, state.history)
             save(state)
 
         if state.history:
-            write_history(history, state.history)
+            _write_history(history, state.history)
         with backends.enough_memory("train.batch_size"):
             if frozen.applies(model, augment, train):
                 bits = {**versions, "threads": train.threads, "deterministic": train.deterministic}
@@ -179,7 +179,7 @@ def check(
         )
 
 
-def check_weights(model: ModelParams, folder: Path) -> None:
+def _check_weights(model: ModelParams, folder: Path) -> None:
     """Raise a UserError where the weights wanted lie outside ``folder``: DVC would not see them change."""
     wanted = model.weights
     if wanted is None or wanted in ("imagenet", "packaged"):
@@ -196,7 +196,7 @@ def check_weights(model: ModelParams, folder: Path) -> None:
         )
 
 
-def write_history(path: Path, rows: list[dict[str, float]]) -> None:
+def _write_history(path: Path, rows: list[dict[str, float]]) -> None:
     """Write one row an epoch, epochs counted from 1."""
     content = [[number, *(row.get(name, "") for name in HISTORY[1:])] for number, row in enumerate(rows, 1)]
     files.write_csv(path, HISTORY, content)

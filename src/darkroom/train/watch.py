@@ -100,7 +100,7 @@ class Watch(keras.callbacks.Callback):
         if better:
             state.best_loss, state.best_epoch = loss, state.epoch
         if better or not self.train.restore_best:
-            state.best = final_weights(self.model)
+            state.best = _final_weights(self.model)
 
 
 def patience_over(state: State, train: TrainParams) -> bool:
@@ -108,7 +108,7 @@ def patience_over(state: State, train: TrainParams) -> bool:
     return train.early_stopping is not None and state.waited >= train.early_stopping
 
 
-def final_weights(model: Any) -> Arrays:
+def _final_weights(model: Any) -> Arrays:
     """Return the weights that validation saw: the averages where there are any, else the model's own."""
     optimizer = model.optimizer
     averages: dict[int, Any] = {}

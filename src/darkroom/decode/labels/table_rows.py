@@ -52,7 +52,7 @@ def read(where: str, table: Table, labels: LabelsParams) -> tuple[list[Row], lis
         said, warnings = _by_class(where, table, classes, path)
     else:
         assert label is not None
-        said = [one_line(cells[label]) or None for _, cells in table.rows]
+        said = [_one_line(cells[label]) or None for _, cells in table.rows]
         warnings = _one_column_a_class(where, table, label, {path, split})
     rows = [
         Row(line, path_of(cells[path]), one, "" if split is None else _split(where, line, cells[split]))
@@ -61,7 +61,7 @@ def read(where: str, table: Table, labels: LabelsParams) -> tuple[list[Row], lis
     return rows, warnings
 
 
-def one_line(text: str) -> str:
+def _one_line(text: str) -> str:
     """Return ``text`` with single spaces, in Unicode's composed form."""
     return unicodedata.normalize("NFC", " ".join(text.split()))
 
@@ -94,7 +94,7 @@ def _by_class(
                     "labels.label_columns in params.yaml names; expected 1 for the image's class, else 0 or nothing"
                 )
         found = [table.columns[place] for place in classes if marks[place]]
-        said.append(one_line(found[0]) if found else None)
+        said.append(_one_line(found[0]) if found else None)
         where_it_is = f"line {line} ({cells[path].strip()})"
         if len(found) > 1:
             several.append(f"{where_it_is}: {', '.join(found)}")

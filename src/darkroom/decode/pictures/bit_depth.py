@@ -36,7 +36,7 @@ class Samples(NamedTuple):
     brightest: int | None = None
 
 
-def narrowed(wide: npt.NDArray[np.uint16], depth: int) -> Samples:
+def _narrowed(wide: npt.NDArray[np.uint16], depth: int) -> Samples:
     """Return samples of 16 bits as 8, of which 255 is what ``depth`` bits hold at most; brighter ones are clipped.
 
     Parameters
@@ -65,7 +65,7 @@ def of_netpbm(data: bytes, header: netpbm.Header, depth: int) -> Samples:
     """
     found = netpbm.samples(data, header)
     if header.most == 65535:
-        return narrowed(found.astype(np.uint16), depth)
+        return _narrowed(found.astype(np.uint16), depth)
     return Samples(((found.astype(np.uint32) * 255 + header.most // 2) // header.most).astype(np.uint8))
 
 
@@ -88,7 +88,7 @@ def of_image(image: Image.Image, data: bytes, depth: int) -> Samples | None:
         # What is not seen is not bright.
         wide = np.dstack([np.where(opaque, wide, 0), np.where(opaque, 0xFFFF, 0)]).astype(np.uint16)
     stated = _stated_depth(image, data)
-    return narrowed(wide, depth) if stated is None else Samples(narrowed(wide, stated).pixels)
+    return _narrowed(wide, depth) if stated is None else Samples(_narrowed(wide, stated).pixels)
 
 
 def _layout(image: Image.Image) -> str:
