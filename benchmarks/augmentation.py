@@ -34,6 +34,8 @@ from darkroom.images import Images
 from darkroom.params import AugmentParams
 from darkroom.train.augmentation import augment
 from darkroom.train.batches import training_batches
+from darkroom.train.config import Config
+from darkroom.train.dataset import Examples
 from darkroom.train.draws import image_keys
 
 TIMES, LONGER, OF_IN_MEMORY = 8.0, 1.05, 0.97
@@ -143,9 +145,8 @@ def epoch(model: keras.Model, images: Images, changes: AugmentParams, steps: int
         on_epoch_end=lambda epoch, logs: begun.append(time.perf_counter()),
     )
     rows = np.arange(len(images))
-    train = recipe.train
-    targets = rows[:, None].astype(np.float32) % 2
-    with training_batches(images, rows, targets, 0, changes, train) as batches:
+    examples = Examples(rows, rows[:, None].astype(np.float32) % 2)
+    with training_batches(images, examples, Config(0, recipe.model, changes, recipe.train)) as batches:
         model.fit(batches, epochs=2, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[clock])
     return steps * BATCH / (begun[3] - begun[2])
 

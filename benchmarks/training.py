@@ -20,6 +20,7 @@ from darkroom import files
 from darkroom.images import INDEX_COLUMNS, write_description, write_shard
 from darkroom.params import AugmentParams, ModelParams, TrainParams
 from darkroom.train.checkpoint import Checkpoint, State
+from darkroom.train.config import Config
 from darkroom.train.stage import train
 
 LARGEST_PART = 0.05
@@ -80,10 +81,7 @@ def main() -> None:
         os.environ["DVC_ROOT"] = name
         start = time.perf_counter()
         train(
-            0,
-            model,
-            augment,
-            params,
+            Config(0, model, augment, params),
             folder / "images",
             folder / "split",
             folder / "weights",

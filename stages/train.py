@@ -6,6 +6,7 @@ from stages import run  # isort: skip  (puts src/ on the path)
 
 from darkroom import files, images
 from darkroom.params import read_params
+from darkroom.train.config import Config
 from darkroom.train.stage import train as train_network
 
 
@@ -14,10 +15,7 @@ def train() -> None:
     params = read_params(Path("params.yaml"))
     images.check_prepared(Path("data/images"), params.image)
     metrics = train_network(
-        params.seed,
-        params.model,
-        params.augment,
-        params.train,
+        Config(params.seed, params.model, params.augment, params.train),
         images=Path("data/images"),
         split=Path("data/split"),
         weights=Path("data/weights"),

@@ -19,6 +19,8 @@ from darkroom.params import (
 )
 from darkroom.split.stage import split
 from darkroom.train import batches, networks, targets
+from darkroom.train.config import Config
+from darkroom.train.dataset import Examples
 from darkroom.train.normalization import read_statistics
 
 # TensorFlow's variables do not know NumPy 2's `copy` keyword yet, and Keras reads them through it.
@@ -181,10 +183,10 @@ def test_validation_is_drawn_from_all_rows_and_holds_both_classes_alike(recipe, 
 def test_the_batch_size_declared_is_the_one_used(recipe, folder, name, size):
     params = recipe(name)
     source = images.Images(folder([f"{n}.jpg" for n in range(120)], ["cat", "dog"] * 60, shape_of(params)))
-    train = params.train
-    goals = np.zeros((120, 1), np.float32)
-    augment = params.augment
-    with batches.training_batches(source, np.arange(120), goals, 0, augment, train) as made:
+    examples = Examples(np.arange(120), np.zeros((120, 1), np.float32))
+    with batches.training_batches(
+        source, examples, Config(0, params.model, params.augment, params.train)
+    ) as made:
         assert len(made[0][0]) == size
 
 

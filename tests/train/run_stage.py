@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from darkroom.train.config import Config
 from darkroom.train.stage import train
 
 
 def run_stage(params: Any, folders: tuple[Path, Path], out: Path, seed: int = 0) -> dict[str, Any]:
     """Train with the sections ``params`` into ``out`` and return the metrics; weights may lie in ``out``, too."""
     history = out / "plots" / "history.csv"
-    return train(seed, params.model, params.augment, params.train, *folders, out, out / "models", history)
+    return train(
+        Config(seed, params.model, params.augment, params.train), *folders, out, out / "models", history
+    )

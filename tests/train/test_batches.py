@@ -19,6 +19,8 @@ from darkroom import images as formats
 from darkroom.images import Images
 from darkroom.params import AugmentParams, TrainParams, read_params
 from darkroom.train.batches import AHEAD, Batch, Batches, training_batches, validation_batches
+from darkroom.train.config import Config
+from darkroom.train.dataset import Examples
 
 NUMBER = 50
 ROWS = np.arange(3, 43)
@@ -56,7 +58,9 @@ def train(root: Path) -> Callable[..., TrainParams]:
 
 
 @pytest.fixture
-def make(images: Images, augment: Callable[..., AugmentParams], train: Callable[..., TrainParams]) -> Any:
+def make(
+    images: Images, augment: Callable[..., AugmentParams], train: Callable[..., TrainParams], root: Path
+) -> Any:
     """Return training batches of 40 images, 16 at a time, all changes at once unless told otherwise."""
     opened = []
     everything = {"rotation": 20.0, "zoom": [0.8, 1.3], "brightness": 0.2, "contrast": 0.2, "erase": 0.3}
@@ -67,11 +71,14 @@ def make(images: Images, augment: Callable[..., AugmentParams], train: Callable[
         steps_per_epoch: int | None = None,
         rows: npt.NDArray[np.int64] = ROWS,
         seed: int = 0,
+        weights: npt.NDArray[np.float32] | None = None,
         **options: Any,
     ) -> Batches:
         settings = train(batch_size=batch_size, steps_per_epoch=steps_per_epoch)
         changes = augment(**(everything if on is None else on))
-        batches = training_batches(images, rows, TARGETS[: len(rows)], seed, changes, settings, **options)
+        config = Config(seed, read_params(root / "params.yaml").model, changes, settings)
+        examples = Examples(rows, TARGETS[: len(rows)], weights)
+        batches = training_batches(images, examples, config, **options)
         opened.append(batches)
         return batches
 
@@ -175,7 +182,7 @@ def test_colours_that_the_images_lack_are_refused_before_any_batch(make: Any) ->
 
 
 def test_validation_comes_once_in_order_and_untouched(images: Images) -> None:
-    with validation_batches(images, ROWS, TARGETS, 16) as batches:
+    with validation_batches(images, Examples(ROWS, TARGETS), 16) as batches:
         all_of_them = list(batches)
 
         assert batches.num_batches == batches.steps_per_epoch == 3
@@ -269,7 +276,7 @@ def test_fit_trains_on_each_batch_once_and_in_order(make: Any, steps_per_epoch: 
 @old_keras_new_numpy
 def test_a_fit_in_two_parts_ends_with_the_weights_of_one(make: Any, images: Images) -> None:
     def held_out() -> Batches:
-        return validation_batches(images, ROWS, TARGETS, 16)
+        return validation_batches(images, Examples(ROWS, TARGETS), 16)
 
     whole, parts = network(), network()
     fit(make(), whole, 0, 4, validation_data=held_out())

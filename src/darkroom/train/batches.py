@@ -13,8 +13,9 @@ from joblib import cpu_count
 
 from darkroom.arrays import Floats, Pixels, Rows
 from darkroom.images import Images
-from darkroom.params import AugmentParams, TrainParams
 from darkroom.train import augmentation, draws, mixing
+from darkroom.train.config import Config
+from darkroom.train.dataset import Examples
 
 Batch = tuple[Pixels, Floats] | tuple[Pixels, Floats, Floats]
 """x uint8 (n, height, width, channels), y float32 (n, k); where images weigh differently, float32 (n,)."""
@@ -107,37 +108,22 @@ class Batches(keras.utils.PyDataset):
 
 
 def training_batches(
-    images: Images,
-    rows: Rows,
-    targets: Floats,
-    seed: int,
-    augment: AugmentParams,
-    train: TrainParams,
-    start_epoch: int = 0,
-    weights: Floats | None = None,
-    workers: int | None = None,
+    images: Images, examples: Examples, config: Config, start_epoch: int = 0, workers: int | None = None
 ) -> Batches:
     """Return endless batches of the training images, shuffled and augmented differently in every pass.
 
     A pass takes every image once, in an order drawn from (seed, pass, image id); its last batch holds what is
-    left. An epoch is ``steps_per_epoch`` batches: one pass, unless ``train.steps_per_epoch`` says otherwise;
-    then passes run on across epochs, and images are augmented by pass.
+    left. An epoch is ``train.steps_per_epoch`` batches: one pass, unless that says otherwise; then passes run on across
+    epochs, and images are augmented by pass.
 
     Parameters
     ----------
     images : Images
-    rows : int64, (n,)
-        Positions of the training images in ``images.index``.
-    targets : float32, (n, k)
-    seed : int
-        >= 0.
-    augment : AugmentParams
-    train : TrainParams
-        Of which ``batch_size`` and ``steps_per_epoch``.
+    examples : Examples
+    config : Config
+        Of which the seed, ``augment``, ``train.batch_size`` and ``train.steps_per_epoch``.
     start_epoch : int
         Epochs already trained; a resumed run sees the batches that it would have seen.
-    weights : float32, (n,), optional
-        How much each image counts in the loss.
     workers : int, optional
         Threads; as many as there are processors, at most 4, if not given. The batches do not depend on it.
 
@@ -152,10 +138,12 @@ def training_batches(
     UserError
         ``augment`` changes colours that the images do not have.
     """
+    seed, augment = config.seed, config.augment
+    rows, targets, weights = examples.rows, examples.targets, examples.weights
     augmentation.check(augment, images.shape[2])
-    size = train.batch_size
+    size = config.train.batch_size
     per_pass = -(-len(rows) // size)
-    steps_per_epoch = train.steps_per_epoch or per_pass
+    steps_per_epoch = config.train.steps_per_epoch or per_pass
     keys = draws.image_keys(images.index["id"].iloc[rows])
     values = targets if weights is None else np.column_stack([targets, weights])
 
@@ -174,17 +162,17 @@ def training_batches(
     return Batches(make, None, steps_per_epoch, start_epoch * steps_per_epoch, threads)
 
 
-def validation_batches(images: Images, rows: Rows, targets: Floats, batch_size: int) -> Batches:
-    """Return the images at ``rows`` once, in that order, as they are.
+def validation_batches(images: Images, examples: Examples, batch_size: int) -> Batches:
+    """Return the images of ``examples`` once, in that order, as they are.
 
     Parameters
     ----------
     images : Images
-    rows : int64, (n,)
-    targets : float32, (n, k)
+    examples : Examples
     batch_size : int
         Images in a batch; the last holds what is left.
     """
+    rows, targets = examples.rows, examples.targets
     steps = -(-len(rows) // batch_size)
 
     def make(step: int) -> Batch:

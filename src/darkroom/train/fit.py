@@ -2,37 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import keras
 
-from darkroom.arrays import Floats
-from darkroom.images import Images
-from darkroom.params import AugmentParams, TrainParams
+from darkroom.params import TrainParams
 from darkroom.train import applications, execution, optimizers
 from darkroom.train.batches import training_batches, validation_batches
 from darkroom.train.checkpoint import State
+from darkroom.train.config import Config
+from darkroom.train.dataset import Dataset
 from darkroom.train.progress import progress
 from darkroom.train.targets import Head
 from darkroom.train.watch import Averages, Seeds, Watch, patience_over
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Images with their targets.
-
-    Attributes
-    ----------
-    rows : int64, (n,)
-        Positions in the index of the images.
-    targets : float32, (n, k)
-    weights : float32, (n,), or None
-        How much each image counts in the loss.
-    """
-
-    rows: Any
-    targets: Floats
-    weights: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -44,53 +26,36 @@ class Phase:
     frozen: bool
 
 
-def _phases(train: TrainParams, freeze: bool) -> list[Phase]:
+def _phases(config: Config) -> list[Phase]:
     """Return the phases of a training: one, and a second for fine-tuning where there is something to thaw.
 
     A head that is solved is one epoch, done before :func:`fit` begins (:mod:`darkroom.train.frozen`).
     """
+    train, freeze = config.train, config.model.freeze
     first = Phase(1 if train.optimizer == "lbfgs" else train.epochs, train.learning_rate, freeze)
     fine_tuning = Phase(train.fine_tune_epochs, train.learning_rate / 10, frozen=False)
     return [first, fine_tuning] if freeze and train.fine_tune_epochs else [first]
 
 
-def fit(
-    model: Any,
-    images: Images,
-    training: Examples,
-    validation: Examples,
-    head: Head,
-    seed: int,
-    freeze: bool,
-    augment: AugmentParams,
-    train: TrainParams,
-    state: State,
-    save: Callable[[State], None],
-    thaw: int | Literal["all"] = "all",
-) -> None:
+def fit(model: Any, data: Dataset, config: Config, state: State, save: Callable[[State], None]) -> None:
     """Train ``model`` from ``state`` to the end; ``state.best`` then holds the weights to keep.
 
     Parameters
     ----------
     model : keras.Model
         As built: its weights are replaced where ``state`` has some.
-    images : Images
-    training, validation : Examples
-        ``validation`` may be empty.
-    head : "sigmoid" or "softmax"
-    seed : int
-    freeze : bool
-        Train the backbone only in the second phase.
-    augment : AugmentParams
-    train : TrainParams
+    data : Dataset
+    config : Config
+        With ``config.model.freeze`` the backbone is trained in the second phase only, and there as much of it as
+        ``config.model.thaw`` says.
     state : State
         Changed after each epoch.
     save : callable
         Called with ``state`` after each epoch.
-    thaw : int or "all"
-        How many of the upper blocks of the backbone the second phase trains.
     """
-    plan = _phases(train, freeze)
+    train, thaw = config.train, config.model.thaw
+    training, validation = data.training, data.validation
+    plan = _phases(config)
     for earlier in plan[: state.phase]:
         # A later phase thaws what an earlier one froze, and leaves batch normalization as that found it.
         applications.freeze(model, earlier.frozen, thaw)
@@ -102,16 +67,14 @@ def fit(
         total = state.epoch - state.phase_epoch + sum(later.epochs for later in plan[number:])
         if state.phase_epoch >= phase.epochs or patience_over(state, train):
             continue
-        with training_batches(
-            images, training.rows, training.targets, seed, augment, train, state.epoch, training.weights
-        ) as batches:
+        with training_batches(data.images, training, config, state.epoch) as batches:
             steps = batches.steps_per_epoch
             applications.freeze(model, phase.frozen, thaw)
-            _compile(model, head, phase, train, steps)
+            _compile(model, data.head, phase, train, steps)
             _restore(model, state)
             seen = len(training.rows) if train.steps_per_epoch is None else steps * train.batch_size
             last = state.epoch - state.phase_epoch + phase.epochs
-            with validation_batches(images, validation.rows, validation.targets, _SPAN) as held_out:
+            with validation_batches(data.images, validation, _SPAN) as held_out:
                 model.fit(
                     batches,
                     initial_epoch=state.epoch,
@@ -121,7 +84,7 @@ def fit(
                     validation_data=held_out if len(validation.rows) else None,
                     verbose=0,
                     callbacks=[
-                        Seeds(seed),
+                        Seeds(config.seed),
                         Averages(),
                         Watch(state, train, save),
                         progress(total, seen, steps),

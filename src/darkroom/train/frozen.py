@@ -1,18 +1,20 @@
 """Training behind a frozen network: its features computed once, and a head fitted to them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from darkroom import UserError
 from darkroom.arrays import ClassNumbers, Floats
-from darkroom.images import Images
-from darkroom.params import AugmentParams, ModelParams, TrainParams
+from darkroom.params import AugmentParams
 from darkroom.train import applications, features, logistic
 from darkroom.train.checkpoint import Arrays, State
-from darkroom.train.fit import Examples, fit
-from darkroom.train.targets import Head, classes_of
+from darkroom.train.config import Config
+from darkroom.train.dataset import Dataset
+from darkroom.train.fit import fit
+from darkroom.train.targets import classes_of
 
 _OFF = {"zoom": [1.0, 1.0], "crop": 1.0}
 _NO_CHANGE = ("fill",)  # says how, not whether
@@ -27,20 +29,21 @@ def changes(augment: AugmentParams) -> list[str]:
     ]
 
 
-def applies(model: ModelParams, augment: AugmentParams, train: TrainParams) -> bool:
+def applies(config: Config) -> bool:
     """Return whether the frozen network sees the same pictures in every epoch, so that once is enough."""
-    return model.freeze and (train.optimizer == "lbfgs" or not changes(augment))
+    return config.model.freeze and (config.train.optimizer == "lbfgs" or not changes(config.augment))
 
 
-def check(model: ModelParams, augment: AugmentParams, train: TrainParams, held_out: int) -> None:
+def check(config: Config, held_out: int) -> None:
     """Raise a UserError where `train.optimizer: lbfgs` is asked for what it cannot do.
 
     Parameters
     ----------
-    model, augment, train : ModelParams, AugmentParams, TrainParams
+    config : Config
     held_out : int
         Validation images.
     """
+    model, augment, train = config.model, config.augment, config.train
     if train.optimizer != "lbfgs":
         return
     lbfgs = "params.yaml: train.optimizer: lbfgs solves one dense layer behind a frozen network"
@@ -66,13 +69,8 @@ def check(model: ModelParams, augment: AugmentParams, train: TrainParams, held_o
 
 def fit_behind(
     network: Any,
-    images: Images,
-    training: Examples,
-    validation: Examples,
-    head: Head,
-    seed: int,
-    augment: AugmentParams,
-    train: TrainParams,
+    data: Dataset,
+    config: Config,
     settings: dict[str, Any],
     state: State,
     save: Callable[[State], None],
@@ -86,41 +84,35 @@ def fit_behind(
     settings : dict
         What the bits of features depend on, besides the network.
     others
-        As there. While a head is walked to, ``state`` holds the weights of the head alone; at the end, all.
+        As there. While a head is trained by epochs, ``state`` holds the weights of the head alone; at the end, all.
     """
     if state.phase:
         return
     applications.freeze(network, True)
     trunk, top = applications.parted(network)
-    rows = np.concatenate([training.rows, validation.rows])
+    rows = np.concatenate([data.training.rows, data.validation.rows])
     extractor = features.Extractor(trunk, settings)
-    values = extractor.compute(images, rows)
-    if train.optimizer == "lbfgs":
+    values = extractor.compute(data.images, rows)
+    if config.train.optimizer == "lbfgs":
         mirrored = None
-        if augment.flip_horizontal:
-            mirrored = extractor.compute(images, training.rows, mirrored=True)
-        _solve(network, top, values, mirrored, training, validation, head, state, save)
+        if config.augment.flip_horizontal:
+            mirrored = extractor.compute(data.images, data.training.rows, mirrored=True)
+        if not state.epoch:
+            _solve(top, values, mirrored, data, state)
+            state.weights = state.best = network.get_weights()
+            save(state)
     else:
-        once = train.model_copy(update={"fine_tune_epochs": 0})
-        seen: Any = features.Features(images.index, rows, values)
-        fit(top, seen, training, validation, head, seed, False, augment, once, state, save)
+        # The head alone, which has nothing frozen, in one phase.
+        head_alone = replace(config, model=config.model.model_copy(update={"freeze": False}))
+        seen: Any = features.Features(data.images.index, rows, values)
+        fit(top, replace(data, images=seen), head_alone, state, save)
         state.best = _whole(network, top, state.best)
         state.weights = _whole(network, top, state.weights)
 
 
-def _solve(
-    network: Any,
-    top: Any,
-    values: Floats,
-    mirrored: Floats | None,
-    training: Examples,
-    validation: Examples,
-    head: Head,
-    state: State,
-    save: Callable[[State], None],
-) -> None:
-    if state.epoch:
-        return
+def _solve(top: Any, values: Floats, mirrored: Floats | None, data: Dataset, state: State) -> None:
+    """Set the weights of ``top``, a dense layer, by logistic regression, and note in ``state`` how good it is."""
+    training, validation, head = data.training, data.validation, data.head
     own, held_out = values[: len(training.rows)], values[len(training.rows) :]
     classes, weights = classes_of(training.targets, head), training.weights
     if mirrored is not None:
@@ -137,12 +129,10 @@ def _solve(
     state.history.append(row)
     state.epoch = state.phase_epoch = state.best_epoch = 1
     state.best_loss = row["val_loss"]
-    state.weights = state.best = network.get_weights()
     print(
         f"train: head solved with C {solution.C:.3g}: "
         + "  ".join(f"{name} {value:.4f}" for name, value in row.items() if name != "C")
     )
-    save(state)
 
 
 def _figures(top: Any, values: Floats, classes: ClassNumbers, prefix: str) -> dict[str, float]:

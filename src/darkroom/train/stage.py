@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from darkroom import UserError, backends, files
+from darkroom.arrays import Rows
 from darkroom.images import Images
-from darkroom.params import AugmentParams, ModelParams, TrainParams
+from darkroom.params import ModelParams, TrainParams
 from darkroom.train import checkpoint, execution, targets
+from darkroom.train.config import Config
+from darkroom.train.dataset import Dataset, Examples
 
 HISTORY = ("epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate")
 """Columns of ``plots/history.csv``; those of validation are empty where no image is held out."""
@@ -23,24 +25,14 @@ SHARED = ("__init__.py", "arrays.py", "backends.py", "files.py", "images.py", "i
 
 
 def train(
-    seed: int,
-    model: ModelParams,
-    augment: AugmentParams,
-    train: TrainParams,
-    images: Path,
-    split: Path,
-    weights: Path,
-    models: Path,
-    history: Path,
+    config: Config, images: Path, split: Path, weights: Path, models: Path, history: Path
 ) -> dict[str, Any]:
     """Fit the network and write ``model.keras``, ``model.json``, ``augmented.npz`` and the history.
 
     Parameters
     ----------
-    seed : int
-        Of initial weights, order, augmentation and dropout; >= 0.
-    model, augment, train : ModelParams, AugmentParams, TrainParams
-        Sections of params.yaml.
+    config : Config
+        Whose seed is that of initial weights, order, augmentation and dropout.
     images, split : Path
         What decode and split wrote.
     weights : Path
@@ -63,27 +55,27 @@ def train(
     source = Images(images)
     parts = pd.read_csv(split / "split.csv", dtype=str, keep_default_na=False)["split"].to_numpy()
     rows = {part: np.flatnonzero(parts == part) for part in ("train", "validation")}
+    model, params = config.model, config.train
     head = targets.resolve_head(model.head, source.description["classes"])
-    check(seed, model, train, rows["train"], rows["validation"])
+    check(config, rows["train"], rows["validation"])
     _check_weights(model, weights)
-    execution.start(train)
-    if not train.deterministic:
+    execution.start(params)
+    if not params.deterministic:
         print("train: train.deterministic is false: the next run may end in other weights, also when resumed")
     # Only now: these import Keras.
     from darkroom.train import augmentation, frozen, model_file
     from darkroom.train.fit import fit
 
-    frozen.check(model, augment, train, len(rows["validation"]))
-    network, precision, sha256 = _network(seed, model, train, source, split, head)
+    frozen.check(config, len(rows["validation"]))
+    network, precision, sha256 = _network(config, source, split, head)
     result = model_file.in_float32(network)
-    versions = model_file.versions(train.backend)
-    settings = {
-        "seed": seed,
-        **{s.__class__.__name__: s.model_dump() for s in (model, augment, train)},
-        **versions,
+    versions = model_file.versions(params.backend)
+    asked = {
+        "seed": config.seed,
+        **{name: getattr(config, name).model_dump() for name in ("model", "augment", "train")},
     }
-    with _kept(settings, images, split, model.weights) as (state, save):
-        training, held_out = _examples(source, rows, head, train)
+    with _kept({**asked, **versions}, images, split, model.weights) as (state, save):
+        data = _dataset(source, rows, head, params)
 
         def keep(state: checkpoint.State) -> None:
             # The history first: what is drawn of a training that is killed here is what it goes on from.
@@ -93,25 +85,10 @@ def train(
         if state.history:
             _write_history(history, state.history)
         with backends.enough_memory("train.batch_size"):
-            if frozen.applies(model, augment, train):
-                bits = {**versions, "threads": train.threads, "deterministic": train.deterministic}
-                frozen.fit_behind(
-                    network, source, training, held_out, head, seed, augment, train, bits, state, keep
-                )
-            fit(
-                network,
-                source,
-                training,
-                held_out,
-                head,
-                seed,
-                model.freeze,
-                augment,
-                train,
-                state,
-                keep,
-                model.thaw,
-            )
+            if frozen.applies(config):
+                bits = {**versions, "threads": params.threads, "deterministic": params.deterministic}
+                frozen.fit_behind(network, data, config, bits, state, keep)
+            fit(network, data, config, state, keep)
         result.set_weights(state.best)
         files.empty_folder(models)
         model_file.write_model(models / "model.keras", result)
@@ -120,19 +97,14 @@ def train(
             "shape": list(source.shape),
             "preparation": source.description["preparation"],
             "head": head,
-            "backend": train.backend,
-            "threads": train.threads,
-            "deterministic": train.deterministic,
+            "backend": params.backend,
+            "threads": params.threads,
+            "deterministic": params.deterministic,
             "precision": precision,
             "parameters": network.count_params(),
             **({"weights_sha256": sha256} if sha256 else {}),
             "layers": model_file.describe(network),
-            "params": {
-                "seed": seed,
-                "model": model.model_dump(),
-                "augment": augment.model_dump(),
-                "train": train.model_dump(),
-            },
+            "params": asked,
             "versions": versions,
         }
         files.write_json(models / "model.json", description)
@@ -140,19 +112,14 @@ def train(
         np.savez(
             models / "augmented.npz",
             original=source.take([first])[0],
-            augmented=augmentation.examples(source, first, seed, augment),
+            augmented=augmentation.examples(source, first, config.seed, config.augment),
         )
-    return metrics(state, train, network.count_params(), versions, sha256)
+    return metrics(state, params, network.count_params(), versions, sha256)
 
 
-def check(
-    seed: int,
-    model: ModelParams,
-    train: TrainParams,
-    training: npt.NDArray[np.int64],
-    validation: npt.NDArray[np.int64],
-) -> None:
+def check(config: Config, training: Rows, validation: Rows) -> None:
     """Raise a UserError where a parameter asks for what these images or other parameters cannot give."""
+    seed, model, train = config.seed, config.model, config.train
     if seed < 0:
         raise UserError(f"params.yaml: seed: got {seed}; expected a whole number >= 0")
     steps = train.optimizer != "lbfgs" or train.fine_tune_epochs
@@ -225,38 +192,35 @@ def metrics(
     }
 
 
-def _network(
-    seed: int, model: ModelParams, train: TrainParams, source: Images, split: Path, head: targets.Head
-) -> tuple[Any, str, str | None]:
+def _network(config: Config, source: Images, split: Path, head: targets.Head) -> tuple[Any, str, str | None]:
     """Return the network, what it computes in, and the SHA-256 of the file of its pretrained weights, if any."""
     import keras
 
     from darkroom.train import applications, networks, normalization
 
+    model, seed = config.model, config.seed
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed % 2**32)
-    precision = execution.precision(train)
+    precision = execution.precision(config.train)
     statistics = normalization.read_statistics(split / "normalization.npz")
     classes = len(source.description["classes"])
     trained = applications.pretrained_weights(model, source.shape[:2])
     network = networks.build(model, source.shape, classes, head, statistics, seed, precision, trained)
-    if train.fine_tune_epochs:  # that there are so many blocks is to be known before the first epoch
+    if config.train.fine_tune_epochs:  # that there are so many blocks is to be known before the first epoch
         applications.thawed(network, model.thaw)
     return network, precision, trained.sha256 if trained else None
 
 
-def _examples(
-    source: Images, rows: dict[str, npt.NDArray[np.int64]], head: targets.Head, train: TrainParams
-) -> tuple[Any, Any]:
-    from darkroom.train.fit import Examples
-
+def _dataset(source: Images, rows: dict[str, Rows], head: targets.Head, train: TrainParams) -> Dataset:
     classes = source.description["classes"]
     labels = {part: source.index["label"].iloc[where].tolist() for part, where in rows.items()}
     weights = targets.balanced_weights(labels["train"]) if train.class_weights == "balanced" else None
     smoothed = targets.encode(labels["train"], classes, head, train.label_smoothing)
-    return (
+    return Dataset(
+        source,
         Examples(rows["train"], smoothed, weights),
         Examples(rows["validation"], targets.encode(labels["validation"], classes, head)),
+        head,
     )
 
 

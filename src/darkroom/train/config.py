@@ -1,0 +1,15 @@
+"""What is asked of a training."""
+
+from dataclasses import dataclass
+
+from darkroom.params import AugmentParams, ModelParams, TrainParams
+
+
+@dataclass(frozen=True)
+class Config:
+    """The seed, >= 0, and the sections of params.yaml that say how a network is trained."""
+
+    seed: int
+    model: ModelParams
+    augment: AugmentParams
+    train: TrainParams

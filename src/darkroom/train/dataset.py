@@ -1,0 +1,35 @@
+"""What a network is trained on: images, which of them belong to train and to validation, and their targets."""
+
+from dataclasses import dataclass
+
+from darkroom.arrays import Floats, Rows
+from darkroom.images import Images
+from darkroom.train.targets import Head
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Images with their targets.
+
+    Attributes
+    ----------
+    rows : int64, (n,)
+        Positions in the index of the images.
+    targets : float32, (n, k)
+    weights : float32, (n,), or None
+        How much each image counts in the loss.
+    """
+
+    rows: Rows
+    targets: Floats
+    weights: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images; examples for training and, if any, for validation; and the head that fits their targets."""
+
+    images: Images
+    training: Examples
+    validation: Examples
+    head: Head
