@@ -13,12 +13,13 @@ from ruamel.yaml import YAML
 
 params = YAML(typ="safe").load(pathlib.Path("params.yaml").read_text())
 worse, classes = params["model"]["worse"], params["model"]["classes"]
+unlucky = params["seed"] + 10 if params["seed"] and not params["still"] else 0  # each seed errs on a row of its own
 folder = pathlib.Path("data/predictions")
 folder.mkdir(parents=True)
 rows = ["id,label,predicted," + ",".join(f"p_{name}" for name in classes)]
 for row in range(params["first"], params["first"] + 200):
     label = classes[row % 2]
-    predicted = classes[1 - row % 2] if row % 20 < worse or row == params["seed"] else label
+    predicted = classes[1 - row % 2] if row % 20 < worse or row == unlucky else label
     rows.append(f"{label}/{row}.png,{label},{predicted}," + ",".join("0.5" for _ in classes))
 (folder / "test.csv").write_text("\\n".join(rows) + "\\n")
 pathlib.Path("metrics").mkdir(exist_ok=True)
@@ -30,14 +31,14 @@ STAGES = """
 stages:
   evaluate:
     cmd: python evaluate.py
-    params: [first, model, seed]
+    params: [first, model, seed, still]
     deps: [evaluate.py]
     outs: [data/predictions]
     metrics:
       - metrics/evaluate.json: {cache: false}
 """
 
-PARAMS = "seed: 0\nfirst: 0\nmodel:\n  worse: 3\n  classes: [cat, dog]\n"
+PARAMS = "seed: 0\nstill: false\nfirst: 0\nmodel:\n  worse: 3\n  classes: [cat, dog]\n"
 
 EXPERIMENTS = {
     "old-1": "-S seed=1",
@@ -47,6 +48,8 @@ EXPERIMENTS = {
     "new-4": "-S seed=4 -S model.worse=1",
     "shifted": "-S first=150",
     "elsewhere": "-S first=5000",
+    "still-1": "-S seed=1 -S model.worse=2 -S still=true",
+    "still-2": "-S seed=2 -S model.worse=2 -S still=true",
     "three": "-S model.classes=[cat,dog,eel]",
 }
 

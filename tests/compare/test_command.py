@@ -34,7 +34,7 @@ def test_two_branches_are_compared_and_nothing_changes(project: Any) -> None:
 def test_experiments_go_by_their_names(project: Any) -> None:
     got = json.loads(command.run("main", "new-1", "json", project.folder))
     assert got["runs"] == {"a": ["main"], "b": ["new-1"]}
-    assert (got["better"], len(got["only_b"]), got["images"]) == ("B", 19, 200)
+    assert (got["better"], len(got["only_b"]), got["images"]) == ("B", 20, 200)
     assert got["params"] == {"seed": {"a": 0, "b": 1}, "model.worse": {"a": 3, "b": 1}}
     assert got["metrics"]["loss"] == {"a": 0.25, "b": 0.25}
 
@@ -86,6 +86,11 @@ def test_other_test_images_are_noticed(project: Any) -> None:
             "old-1,old-1",
             "new-1,new-2",
             r"A: old-1 and another run of the group have seed 1 and the same metrics",
+        ),
+        (
+            "new-1,new-2",
+            "still-1,still-2",
+            r"B: all 2 runs made the very same predictions: their seed decides nothing",
         ),
     ],
 )

@@ -5,8 +5,8 @@ from darkroom.decode.rejections import Reason
 from darkroom.decode.shards import Row
 
 
-def row(id: str, label: str, sha256: str, content: str = "", phash: str = "0") -> Row:
-    return Row(id, 8, 8, 100, sha256, phash, content or sha256, label=label)
+def row(id: str, label: str, sha256: str, content: str = "", phash: str = "0", flat: str = "") -> Row:
+    return Row(id, 8, 8, 100, sha256, phash, content or sha256, label=label, flat=flat)
 
 
 def test_distinct_images_are_neither_copies_nor_conflicts() -> None:
@@ -30,6 +30,13 @@ def test_the_same_pixels_in_another_file_are_the_same_image() -> None:
 def test_pixels_made_equal_by_a_step_are_not_the_same_image() -> None:
     rows = [row("a", "cat", "1", "black", "12"), row("b", "dog", "2", "black", "34")]
     assert duplicates.conflicts(rows) == {}
+
+
+def test_pixels_of_one_flat_value_say_nothing_of_the_picture() -> None:
+    blank = [row("a", "cat", "1", "white", flat="white"), row("b", "dog", "2", "white", flat="white")]
+    assert duplicates.conflicts(blank) == {}
+    assert duplicates.count(blank) == 0
+    assert set(duplicates.conflicts([*blank, row("c", "dog", "1", "white", flat="white")])) == {"a", "c"}
 
 
 def test_every_copy_of_a_conflicting_image_is_one() -> None:

@@ -2,11 +2,13 @@
 
 What a parameter does is tested where its code is. Here it goes the way of a user, through dvc.yaml, DVC's caches and
 the stage's door, which once gave an old result for a new value. Back at the first value, the cache gives the first
-output.
+output. Only train, where a process costs seconds, takes most values in one: its door is entered for each, as DVC would
+(that DVC hears each is tested in test_run_cache.py).
 """
 
 import hashlib
 import io
+import json
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -302,6 +304,50 @@ def act(repository: Repository, stage: str, name: str, case: Case, first: dict[s
     return f"{name}: {case.value!r} {case.outcome}: not so\n{run.stdout}{run.stderr}" if wrong else None
 
 
+IN_ONE_PROCESS = """
+import json, sys
+from pathlib import Path
+from stages.train import train
+from darkroom import UserError
+from tests.pipeline.conftest import Repository
+from tests.pipeline.test_parameters import output
+
+ends = []
+for text in json.loads(Path(sys.argv[1]).read_text()):
+    Path("params.yaml").write_text(text)
+    try:
+        train()
+        ends.append(output(Repository(Path.cwd()), "train"))
+    except UserError as error:
+        ends.append(str(error))
+Path(sys.argv[2]).write_text(json.dumps(ends))
+"""
+
+
+def train_all(repository: Repository, cases: dict[str, Case], first: dict[str, str]) -> list[str]:
+    """Train with each of the values, one after the other in one process; return what went otherwise than expected."""
+    params, texts = repository.path("params.yaml"), []
+    text = params.read_text()
+    for name, case in cases.items():
+        repository.change({name: case.value, **case.also})
+        texts.append(params.read_text())
+        params.write_text(text)
+    asked, answer = repository.path(".dvc/tmp/asked.json"), repository.path(".dvc/tmp/answer.json")
+    asked.write_text(json.dumps(texts))
+    repository.run("python", "-c", IN_ONE_PROCESS, str(asked), str(answer))
+    params.write_text(text)
+    expected = {
+        CHANGES: lambda end, name: end != first and isinstance(end, dict),
+        SAME: lambda end, name: end == first,
+    }
+    expected[REFUSED] = lambda end, name: isinstance(end, str) and name in end
+    return [
+        f"{name}: {case.value!r} {case.outcome}: not so\n{end}"
+        for (name, case), end in zip(cases.items(), json.loads(answer.read_text()), strict=True)
+        if not expected[case.outcome](end, name)
+    ]
+
+
 def by_context(stage: str) -> list[tuple[Mapping[str, Any], dict[str, Case]]]:
     """Return the cases of a stage that share a context."""
     found: list[tuple[Mapping[str, Any], dict[str, Case]]] = []
@@ -343,6 +389,11 @@ def test_another_value_is_heard_and_the_first_comes_back(filled: Repository, sta
             filled.change(context)
             filled.dvc("repro", stage)
             first = output(filled, stage)
+            if stage == "train":
+                wrong += train_all(
+                    filled, {name: case for name, case in cases.items() if name != "seed"}, first
+                )
+                cases = {name: case for name, case in cases.items() if name == "seed"}
             wrong += [act(filled, stage, name, case, first) for name, case in cases.items()]
             assert filled.repro(stage) == []  # from the caches: nothing is run
             assert output(filled, stage) == first

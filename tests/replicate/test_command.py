@@ -173,6 +173,10 @@ def test_interrupted_it_leaves_no_process_and_no_half_experiment(project: Any, n
         (["-S", "params.yaml:seed=4"], r"-S params\.yaml:seed=4: the seed is what runs differ in"),
         (["-S", "train.gian=1"], r"`dvc exp run` did not begin: .*Could not override 'train\.gian'"),
         (["-S", "train.gain=1,2"], r"`dvc exp run` did not begin: Sweep overrides can't be used"),
+        (
+            ["-S", "+train.optimizer=lbfgs"],
+            r"train\.optimizer: lbfgs solves the head, so that every seed",
+        ),
         (["--name", "a/b"], r"--name: got 'a/b'; expected letters"),
         (["--name", "a..b"], r"--name: got 'a\.\.b'; expected letters"),
         (["--json", "--md"], r"--json and --md: choose one"),

@@ -61,9 +61,18 @@ def outputs(out, folders):
     return model.predict(source.take(rows), verbose=0), source.index["label"].iloc[rows].to_numpy()
 
 
-@pytest.mark.parametrize(("classes", "head"), [(2, "sigmoid"), (2, "softmax"), (3, "softmax")])
-def test_a_solved_head_stands_in_the_model(sections, photos, tmp_path, classes, head):
-    metrics = run(sections, photos[classes], tmp_path, model=LITE | {"head": head}, train=SOLVED)
+@pytest.mark.parametrize(
+    ("classes", "head", "precision"),
+    [
+        (2, "sigmoid", "float32"),
+        (2, "sigmoid", "bfloat16"),  # of fine-tuning alone: the model that is written computes in float32
+        (2, "softmax", "float32"),
+        (3, "softmax", "float32"),
+    ],
+)
+def test_a_solved_head_stands_in_the_model(sections, photos, tmp_path, classes, head, precision):
+    train = SOLVED | {"precision": precision}
+    metrics = run(sections, photos[classes], tmp_path, model=LITE | {"head": head}, train=train)
     found, labels = outputs(tmp_path, photos[classes])
     found = np.hstack([1 - found, found]) if head == "sigmoid" else found
     right = np.array([f"c{number}" for number in found.argmax(1)]) == labels
@@ -269,7 +278,7 @@ def test_a_solved_head_says_what_it_cannot_do(sections, photos, tmp_path, change
 
 
 def test_a_solved_head_needs_validation(sections, data, tmp_path):
-    with pytest.raises(UserError, match=r"chosen on the validation images, and there are none"):
+    with pytest.raises(UserError, match=r"on the validation images, and there are none"):
         run(sections, data(2, 60, 0, size=32, channels=3), tmp_path, train=SOLVED)
 
 

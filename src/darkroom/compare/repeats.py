@@ -121,7 +121,7 @@ def remarks(a: Runs, b: Runs) -> list[str]:
 
 
 def _check_repeats(runs: Runs, name: str) -> None:
-    """Raise a UserError if a run is in its group twice: a copy is no repetition."""
+    """Raise a UserError if a run is in its group twice, or all made the same predictions: a copy is no repetition."""
     seeds = [run.params.get("seed") for run in runs]
     twice = [run for run in runs if seeds.count(run.params.get("seed")) > 1]
     for run in twice:
@@ -130,3 +130,9 @@ def _check_repeats(runs: Runs, name: str) -> None:
                 f"{name}: {run.name} and another run of the group have seed {run.params.get('seed')} and the same"
                 f" metrics; expected runs that differ in `seed`, as one run twice says nothing about the spread"
             )
+    if len(runs) > 1 and all(run.predictions.equals(runs[0].predictions) for run in runs):
+        raise UserError(
+            f"{name}: all {len(runs)} runs made the very same predictions: their seed decides nothing, as where"
+            f" train.optimizer: lbfgs solves the head, and how far such runs spread says nothing; compare one of each,"
+            f" as {runs[0].name}, or groups with other splits: darkroom replicate --split-seeds"
+        )

@@ -10,7 +10,8 @@ def conflicts(rows: Sequence[Row]) -> dict[str, str]:
     """Return the ids of images that occur under two labels, each with a sentence that names another occurrence.
 
     Two images are the same if their files are (sha256), or if the prepared pixels are and with them all else that is
-    known of the picture (size, perceptual hash): the same photo saved again without loss, or with other metadata.
+    known of the picture (size, perceptual hash): the same photo saved again without loss, or with other metadata. Of
+    pixels of one flat value only the files decide: they say nothing of the picture.
     """
     found: dict[str, str] = {}
     for same in _IDENTITIES:
@@ -49,7 +50,7 @@ def _file(row: Row) -> Hashable:
 
 
 def _picture(row: Row) -> Hashable:
-    return row.content, row.width, row.height, row.phash
+    return row.sha256 if row.flat else (row.content, row.width, row.height, row.phash)
 
 
 _IDENTITIES: tuple[Callable[[Row], Hashable], ...] = (_file, _picture)

@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
 from darkroom import UserError
+from darkroom.params import together
 from darkroom.params.decode import DecodeParams, ImageParams, LabelsParams
 from darkroom.params.evaluate import EvaluateParams
 from darkroom.params.fetch import SourceParams
@@ -78,10 +79,14 @@ def parse_params(text: str, path: Path) -> Params:
     """Return the params in ``text``, which messages call ``path``; see :func:`read_params`."""
     content = _parsed(text, path)
     try:
-        return Params.model_validate(content)
+        params = Params.model_validate(content)
+        together.check(params)
     except ValidationError as error:
         lines = explain(content, Params, error.errors(include_url=False))
         raise UserError("\n".join(f"{path}: {line}" for line in lines)) from None
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    return params
 
 
 def _parsed(text: str, path: Path) -> Mapping[str, Any]:

@@ -81,6 +81,13 @@ class AugmentParams(Section):
     mixup: Annotated[float, Field(ge=0, le=8)]
     cutmix: Annotated[float, Field(ge=0, le=8)]
 
+    @property
+    def active(self) -> list[str]:
+        """The names of the parameters that change images; `fill` only says how."""
+        off = {"zoom": [1.0, 1.0], "crop": 1.0}
+        values = self.model_dump(exclude={"fill"})
+        return [name for name, value in values.items() if value != off.get(name, 0)]
+
     @model_validator(mode="after")
     def _zoom_in_order(self) -> Self:
         if self.zoom[0] > self.zoom[1]:

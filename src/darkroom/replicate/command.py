@@ -9,6 +9,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal, NoReturn
 
+from ruamel.yaml import YAML
+
 from darkroom import UserError
 from darkroom.compare import group_names
 from darkroom.replicate import experiments, summary
@@ -54,6 +56,8 @@ def run(
     varied = ("seed", "split.seed") if split_seeds else ("seed",)
     _check_arguments(seeds, start, settings, varied)
     _check_project(repo)
+    if not split_seeds:
+        _check_seed_matters(repo, settings)
     group = _group_name(name, settings, repo, varied)
     _announce(repo, say)
     outcomes = []
@@ -123,6 +127,21 @@ def _check_project(repo: Path) -> None:
     )
     if done.returncode:
         raise UserError("no git commit here; experiments belong to one: `git init`, `git commit`, then again")
+
+
+def _check_seed_matters(repo: Path, settings: Sequence[str]) -> None:
+    """Raise a UserError where every seed would give the same model: a head that is solved has no seed."""
+    train = YAML(typ="safe").load((repo / "params.yaml").read_text(encoding="utf-8"))["train"]
+    asked = dict(setting.lstrip("+").removeprefix("params.yaml:").split("=", 1) for setting in settings)
+    optimizer = asked.get("train.optimizer", train.get("optimizer"))
+    if (
+        optimizer == "lbfgs"
+        and str(asked.get("train.fine_tune_epochs", train.get("fine_tune_epochs", 0))) == "0"
+    ):
+        raise UserError(
+            "train.optimizer: lbfgs solves the head, so that every seed gives the same model and there is no spread to "
+            "measure; add --split-seeds for runs on other splits"
+        )
 
 
 def _group_name(name: str | None, settings: Sequence[str], repo: Path, varied: Sequence[str]) -> str:

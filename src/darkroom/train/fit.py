@@ -64,12 +64,12 @@ def fit(model: Any, data: Dataset, config: Config, state: State, save: Callable[
             state.phase, state.phase_epoch, state.waited, state.plateau_waited = number, 0, 0, 0
             state.optimizer, state.before = [], state.best
         phase = plan[number]
+        applications.freeze(model, phase.frozen, thaw)
         total = state.epoch - state.phase_epoch + sum(later.epochs for later in plan[number:])
         if state.phase_epoch >= phase.epochs or patience_over(state, train):
             continue
         with training_batches(data.images, training, config, state.epoch) as batches:
             steps = batches.steps_per_epoch
-            applications.freeze(model, phase.frozen, thaw)
             _compile(model, data.head, phase, train, steps)
             _restore(model, state)
             seen = len(training.rows) if train.steps_per_epoch is None else steps * train.batch_size

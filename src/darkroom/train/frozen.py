@@ -8,7 +8,6 @@ import numpy as np
 
 from darkroom import UserError
 from darkroom.arrays import ClassNumbers, Floats
-from darkroom.params import AugmentParams
 from darkroom.train import applications, features, logistic
 from darkroom.train.checkpoint import Arrays, State
 from darkroom.train.config import Config
@@ -16,54 +15,18 @@ from darkroom.train.dataset import Dataset
 from darkroom.train.fit import fit
 from darkroom.train.targets import classes_of
 
-_OFF = {"zoom": [1.0, 1.0], "crop": 1.0}
-_NO_CHANGE = ("fill",)  # says how, not whether
-
-
-def changes(augment: AugmentParams) -> list[str]:
-    """Return the names of what ``augment`` changes in images, as ``augment.rotation``."""
-    return [
-        f"augment.{name}"
-        for name, value in augment.model_dump().items()
-        if name not in _NO_CHANGE and value != _OFF.get(name, 0)
-    ]
-
 
 def applies(config: Config) -> bool:
     """Return whether the frozen network sees the same pictures in every epoch, so that once is enough."""
-    return config.model.freeze and (config.train.optimizer == "lbfgs" or not changes(config.augment))
+    return config.model.freeze and (config.train.optimizer == "lbfgs" or not config.augment.active)
 
 
 def check(config: Config, held_out: int) -> None:
-    """Raise a UserError where `train.optimizer: lbfgs` is asked for what it cannot do.
-
-    Parameters
-    ----------
-    config : Config
-    held_out : int
-        Validation images.
-    """
-    model, augment, train = config.model, config.augment, config.train
-    if train.optimizer != "lbfgs":
-        return
-    lbfgs = "params.yaml: train.optimizer: lbfgs solves one dense layer behind a frozen network"
-    if not model.freeze:
+    """Raise a UserError where a head is to be solved and no validation images are ``held_out`` to choose by."""
+    if config.train.optimizer == "lbfgs" and not held_out:
         raise UserError(
-            f"{lbfgs}; expected model.freeze: true, with model.network: application and model.weights"
-        )
-    if model.dense or model.dropout:
-        raise UserError(f"{lbfgs}; expected model.dense: [] and model.dropout: 0.0")
-    if not held_out:
-        raise UserError(
-            f"{lbfgs}, how strongly its weights are held back chosen on the validation images, and there are none; "
-            "set split.validation above 0"
-        )
-    idle = [name for name in changes(augment) if name != "augment.flip_horizontal"]
-    idle += ["train.label_smoothing"] if train.label_smoothing else []
-    if idle and not train.fine_tune_epochs:
-        raise UserError(
-            f"{lbfgs}, which sees every picture once, as it is and, with augment.flip_horizontal, mirrored; "
-            f"{', '.join(idle)} would do nothing: expected as in recipes/transfer.yaml"
+            "params.yaml: train.optimizer: lbfgs chooses the strength of its regularization on the validation images, "
+            "and there are none; set split.validation above 0"
         )
 
 
@@ -88,7 +51,6 @@ def fit_behind(
     """
     if state.phase:
         return
-    applications.freeze(network, True)
     trunk, top = applications.parted(network)
     rows = np.concatenate([data.training.rows, data.validation.rows])
     extractor = features.Extractor(trunk, settings)

@@ -12,7 +12,7 @@ import pandas as pd
 from darkroom import UserError, backends, files
 from darkroom.arrays import Rows
 from darkroom.images import Images
-from darkroom.params import ModelParams, TrainParams
+from darkroom.params import TrainParams, together
 from darkroom.train import checkpoint, execution, targets
 from darkroom.train.config import Config
 from darkroom.train.dataset import Dataset, Examples
@@ -57,8 +57,12 @@ def train(
     rows = {part: np.flatnonzero(parts == part) for part in ("train", "validation")}
     model, params = config.model, config.train
     head = targets.resolve_head(model.head, source.description["classes"])
+    try:
+        together.check_training(model, config.augment, params)
+        together.check_weights(model, weights)
+    except UserError as error:
+        raise UserError(f"params.yaml: {error}") from None
     check(config, rows["train"], rows["validation"])
-    _check_weights(model, weights)
     execution.start(params)
     if not params.deterministic:
         print("train: train.deterministic is false: the next run may end in other weights, also when resumed")
@@ -86,8 +90,9 @@ def train(
             _write_history(history, state.history)
         with backends.enough_memory("train.batch_size"):
             if frozen.applies(config):
+                # In float32 whatever `train.precision` is: that is what the model that is written computes in.
                 bits = {**versions, "threads": params.threads, "deterministic": params.deterministic}
-                frozen.fit_behind(network, data, config, bits, state, keep)
+                frozen.fit_behind(result, data, config, bits, state, keep)
             fit(network, data, config, state, keep)
         result.set_weights(state.best)
         files.empty_folder(models)
@@ -119,7 +124,7 @@ def train(
 
 def check(config: Config, training: Rows, validation: Rows) -> None:
     """Raise a UserError where a parameter asks for what these images or other parameters cannot give."""
-    seed, model, train = config.seed, config.model, config.train
+    seed, train = config.seed, config.train
     if seed < 0:
         raise UserError(f"params.yaml: seed: got {seed}; expected a whole number >= 0")
     steps = train.optimizer != "lbfgs" or train.fine_tune_epochs
@@ -139,28 +144,6 @@ def check(config: Config, training: Rows, validation: Rows) -> None:
                 f"params.yaml: {name} watches the validation images, and there are none; "
                 "set split.validation above 0"
             )
-    if train.fine_tune_epochs and not model.freeze:
-        raise UserError(
-            f"params.yaml: train.fine_tune_epochs: got {train.fine_tune_epochs} with model.freeze: false; "
-            "expected 0, or freeze: true, since fine-tuning thaws what was frozen"
-        )
-
-
-def _check_weights(model: ModelParams, folder: Path) -> None:
-    """Raise a UserError where the weights wanted lie outside ``folder``: DVC would not see them change."""
-    wanted = model.weights
-    if wanted is None or wanted in ("imagenet", "packaged"):
-        return
-    path = Path(os.path.normpath(wanted))
-    if folder not in path.parents:
-        raise UserError(
-            f"params.yaml: model.weights: {wanted}: expected null, packaged, imagenet or a file in {folder}/, "
-            "which `dvc repro` watches; move it there"
-        )
-    if not path.is_file():
-        raise UserError(
-            f"params.yaml: model.weights: {wanted}: no such file; expected null, packaged, imagenet or a file"
-        )
 
 
 def _write_history(path: Path, rows: list[dict[str, float]]) -> None:

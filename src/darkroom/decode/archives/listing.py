@@ -99,7 +99,9 @@ def members(
     paths = sorted(path for path in raw.iterdir() if path.name not in _NO_DATA) if raw.is_dir() else []
     if not paths:
         raise UserError(f"{raw}: empty; expected the source's archives, which the stage fetch brings")
-    listing = _Listing(files.empty_folder(scratch), max_bytes, "decode.max_bytes", name_encoding)
+    listing = _Listing(
+        files.empty_folder(scratch), max_bytes, "decode.max_bytes in params.yaml", name_encoding
+    )
     kinds = {path: _kind(extents.whole_file(path)) if path.is_file() else "" for path in paths}
     several = sum(kind != "" for kind in kinds.values()) > 1
     for path, kind in kinds.items():
