@@ -173,7 +173,7 @@ def peak_memory(models: Path, paths: list[str]) -> int:
         "print(int(status['VmHWM'].split()[0]) // 1024, file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, "predict", str(models), "-"],
+        [sys.executable, "-c", program, "predict", "--model", str(models), "-"],
         input="\n".join(paths),
         check=True,
         capture_output=True,

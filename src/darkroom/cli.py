@@ -16,9 +16,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Darkroom, beside the pipeline that `dvc repro` runs: recipes, comparisons, and the use of a model.",
+    help="Recipes, comparisons and model use, beside the pipeline that `dvc repro` runs.",
 )
-recipe_app = typer.Typer(no_args_is_help=True, help="Published results as complete params.yaml files.")
+recipe_app = typer.Typer(no_args_is_help=True, help="Published results as ready params.yaml files.")
 app.add_typer(recipe_app, name="recipe")
 
 RECIPES = Path("recipes")
@@ -57,7 +57,7 @@ def command(parent: typer.Typer, name: str) -> Callable[[Callable[..., None]], C
 
 @command(recipe_app, "list")
 def recipe_list() -> None:
-    """List the recipes: what each reproduces, what was published, what was measured here."""
+    """List the recipes: what each reproduces, the published result and the one measured here."""
     from darkroom import recipes
 
     for recipe in recipes.read_all(RECIPES):
@@ -68,7 +68,7 @@ def recipe_list() -> None:
 
 @command(recipe_app, "show")
 def recipe_show(name: Annotated[str, typer.Argument(help="A name from `darkroom recipe list`.")]) -> None:
-    """Print a recipe, header and all."""
+    """Print a recipe as the complete params.yaml that `recipe use` writes."""
     from darkroom import recipes
 
     typer.echo(recipes.read(RECIPES, name).text, nl=False)
@@ -79,22 +79,20 @@ def recipe_use(
     name: Annotated[str, typer.Argument(help="A name from `darkroom recipe list`.")],
     inbox: Annotated[
         str | None,
-        typer.Option(
-            help="Take the images from this folder or archive in data/inbox/ instead of downloading them."
-        ),
+        typer.Option(help="Use your own images: this folder or archive in data/inbox/."),
     ] = None,
     training_only: Annotated[
         bool,
         typer.Option(
             "--training-only",
-            help="Keep the images and their split; take over normalize, model, augment and train.",
+            help="Replace only the sections normalize, model, augment and train.",
         ),
     ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite uncommitted edits of params.yaml.")
     ] = False,
 ) -> None:
-    """Write a recipe as params.yaml; `dvc repro` then runs it."""
+    """Write a recipe to params.yaml; `dvc repro` then runs it."""
     from darkroom import recipes
 
     recipe = recipes.read(RECIPES, name)
@@ -110,16 +108,20 @@ def recipe_use(
 @command(app, "compare")
 def compare_command(
     a: Annotated[
-        str, typer.Argument(help="A revision, an experiment or `workspace`; several by commas.")
+        str,
+        typer.Argument(
+            help="A git revision, an experiment or `workspace`; or a group of them: a,b,c or NAME@."
+        ),
     ] = "HEAD",
-    b: Annotated[str, typer.Argument(help="The same, to compare A with.")] = "workspace",
+    b: Annotated[str, typer.Argument(help="The run, or group of runs, to compare with A.")] = "workspace",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    as_md: Annotated[bool, typer.Option("--md", help="Print Markdown, as for a pull request.")] = False,
+    as_md: Annotated[bool, typer.Option("--md", help="Print Markdown, for a pull request.")] = False,
     as_html: Annotated[
-        bool, typer.Option("--html", help="Print a page that shows the images in dispute.")
+        bool,
+        typer.Option("--html", help="Print an HTML page that shows the images on which A and B disagree."),
     ] = False,
 ) -> None:
-    """Say whether B is better than A on the images both were tested on, or whether that cannot be told."""
+    """Test whether run B is significantly more accurate than run A on their shared test images."""
     from darkroom.compare import command as comparison
 
     chosen: list[comparison.Form] = []
@@ -134,16 +136,18 @@ def compare_command(
 @command(app, "serve")
 def serve_command(
     model: Annotated[
-        Path, typer.Argument(help="A folder with model.keras and model.json, or the model's file.")
+        Path, typer.Argument(help="The folder with model.keras and model.json, or the model.keras itself.")
     ] = Path("models"),
     host: Annotated[
-        str, typer.Option(help="The address to listen at; only this computer reaches the default.")
+        str, typer.Option(help="Address to listen on; the default is reachable from this computer only.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
-    max_bytes: Annotated[int, typer.Option(min=1, help="Bytes in one request, at most.")] = 50_000_000,
-    max_images: Annotated[int, typer.Option(min=1, help="Files in one request, at most.")] = 64,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")
+    ] = 8000,
+    max_bytes: Annotated[int, typer.Option(min=1, help="Largest request, in bytes.")] = 50_000_000,
+    max_images: Annotated[int, typer.Option(min=1, help="Most files in one request.")] = 64,
 ) -> None:
-    """Serve a page that says what the model sees in pictures dropped on it, and the same as JSON."""
+    """Serve the model over HTTP: a web page to drop images on, and a JSON endpoint."""
     from darkroom.serve import command as server
 
     server.run(model, host, port, max_bytes, max_images)
@@ -151,26 +155,28 @@ def serve_command(
 
 @command(app, "replicate")
 def replicate_command(
-    seeds: Annotated[int, typer.Option(help="How many runs, each with another seed of training.")] = 5,
+    seeds: Annotated[int, typer.Option(help="Number of runs, each with its own training seed.")] = 5,
     start: Annotated[int, typer.Option(help="The first seed.")] = 0,
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set-param", "-S", help="A param of all runs, as for `dvc exp run`.", metavar="KEY=VALUE"
+            "--set-param", "-S", help="Set a parameter in all runs, as in `dvc exp run`.", metavar="KEY=VALUE"
         ),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option("--name", "-n", help="Of the group; default: the branch's, followed by the settings."),
+        typer.Option(
+            "--name", "-n", help="Name of the group; default: the branch, followed by the settings."
+        ),
     ] = None,
     split_seeds: Annotated[
         bool,
-        typer.Option("--split-seeds", help="Give each run another split, too: split.seed varies with seed."),
+        typer.Option("--split-seeds", help="Vary split.seed with the seed too: each run gets its own split."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_md: Annotated[bool, typer.Option("--md", help="Print Markdown.")] = False,
 ) -> None:
-    """Train again with other seeds, as DVC experiments, and say how far the figures spread.
+    """Repeat training with different seeds, as DVC experiments, and report mean, standard deviation and interval.
 
     The runs are called NAME@0, NAME@1 …; `darkroom compare NAME@ OTHER@` compares two such groups.
     """
@@ -194,25 +200,23 @@ def replicate_command(
 
 @command(app, "export")
 def export_command(
-    to: Annotated[str, typer.Option("--to", metavar="onnx|tflite|savedmodel", help="The format.")],
+    to: Annotated[str, typer.Option("--to", metavar="onnx|tflite|savedmodel", help="Export format.")],
     model: Annotated[
-        Path, typer.Argument(help="model.keras with its model.json beside it, or their folder.")
+        Path, typer.Argument(help="The folder with model.keras and model.json, or the model.keras itself.")
     ] = Path("models"),
     output: Annotated[
         Path | None,
-        typer.Option(
-            help="The file, or for savedmodel the folder, to write; default: in the current folder."
-        ),
+        typer.Option(help="File to write (a folder for savedmodel); default: in the current folder."),
     ] = None,
     images: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Check on this picture, folder or archive, not on test images; may be given several times."
+            help="Verify on these images (file, folder or archive) instead of the test images; repeatable."
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing export.")] = False,
 ) -> None:
-    """Write the model for another runtime, raw pixels in, and check it against Keras on real images first."""
+    """Export the model to ONNX, TFLite or SavedModel, and verify that it predicts what Keras does."""
     from darkroom.export import command as exporting
 
     typer.echo(exporting.run(model, to, output, images or [], force, Path()))
@@ -220,74 +224,74 @@ def export_command(
 
 @command(app, "predict")
 def predict_command(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL",
-            help="A folder with model.keras and model.json, or the model's file. Where one argument stands alone, it "
-            "is a PATH, and the model that of models/.",
-        ),
-    ],
     paths: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="PATH", help="Pictures, folders and archives of them; - reads a list of paths from stdin."
+        list[str],
+        typer.Argument(help="Image files, folders and archives of them; - reads a list of paths from stdin."),
+    ],
+    model: Annotated[
+        Path,
+        typer.Option(
+            "--model", "-m", help="The folder with model.keras and model.json, or the model.keras itself."
         ),
-    ] = None,
+    ] = Path("models"),
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write this file, not to stdout.")
+        Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")
     ] = None,
-    form: Annotated[Literal["csv", "json", "kaggle"], typer.Option("--format", help="Of the table.")] = "csv",
+    form: Annotated[
+        Literal["csv", "json", "kaggle"], typer.Option("--format", help="Output format of the table.")
+    ] = "csv",
     top: Annotated[
-        int | None, typer.Option(min=1, help="Only so many classes of each picture, the likeliest first.")
+        int | None,
+        typer.Option(min=1, help="Show only the K most likely classes of each image.", metavar="K"),
     ] = None,
     label: Annotated[
         Literal["index", "probability", "name"] | None,
         typer.Option(
-            help="With --format kaggle: the class's number (default), the second class's probability, or its name."
+            help="With --format kaggle: what the label column holds: the class index (default), the probability of the "
+            "second of two classes, or the class name."
         ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures in a step.")] = 256,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 256,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=1024, help="Threads that decode; default: one a processor.")
+        int | None, typer.Option(min=1, max=1024, help="Decoding threads; default: one per CPU core.")
     ] = None,
     backend: Annotated[
         Literal["tensorflow", "torch", "jax"] | None,
-        typer.Option(help="Compute on this; default: what the model was trained on."),
+        typer.Option(help="Keras backend; default: the one the model was trained on."),
     ] = None,
     precision: Annotated[
         Literal["float32", "bfloat16"],
-        typer.Option(help="bfloat16 is faster on hardware that has it, and slower elsewhere."),
+        typer.Option(
+            help="Compute precision; bfloat16 is faster on hardware that supports it, slower elsewhere."
+        ),
     ] = "float32",
     max_bytes: Annotated[
-        int, typer.Option(min=1, help="Refuse a file, or an archive's content, of more bytes than this.")
+        int, typer.Option(min=1, help="Reject files, and archives with content, larger than this, in bytes.")
     ] = 20_000_000_000,
 ) -> None:
-    """Say what a trained model sees in new pictures, prepared as in training.
+    """Predict the class of new images, preprocessed exactly as in training.
 
-    Files that cannot be used are told on stderr and left out; the exit code is 2 if there are any.
+    Files that cannot be used are reported on stderr and left out; the exit code is 2 if there are any.
     """
     from darkroom.predict import command as prediction
 
-    if not paths:
-        model, paths = "models", [model]
     options = prediction.Options(output, form, top, label, batch_size, workers, backend, precision, max_bytes)
-    if prediction.run(Path(model), paths, options):
+    if prediction.run(model, paths, options):
         raise typer.Exit(2)
 
 
 @command(app, "verify")
 def verify_command(
-    recipe: Annotated[
-        str | None, typer.Option(help="Run this recipe twice and compare the two runs.")
-    ] = None,
-    inbox: Annotated[str | None, typer.Option(help="With --recipe: its images, in data/inbox/.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="Run this recipe twice and compare the outputs.")] = None,
+    inbox: Annotated[str | None, typer.Option(help="With --recipe: use these images in data/inbox/.")] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("-S", "--set-param", metavar="KEY=VALUE", help="Run twice with this param; any number."),
+        typer.Option(
+            "-S", "--set-param", metavar="KEY=VALUE", help="Run twice with this parameter set; repeatable."
+        ),
     ] = None,
 ) -> None:
-    """Run the last commit again from nothing, in a temporary clone, and compare every output with dvc.lock."""
+    """Reproduce the last commit from scratch in a temporary clone and compare every output with dvc.lock."""
     from darkroom.verify import verify
 
     wrong = verify(Path.cwd(), recipe, inbox, settings or [])

@@ -85,11 +85,11 @@ BEFORE = {
     "darkroom recipe use transfer-tuned --inbox my_cells": [FORGET],
     "darkroom recipe use fast --inbox my_flowers": [FORGET],
     "darkroom recipe use fast-small --inbox my_cells": [FORGET],
-    "darkroom predict models photos/": [FORGET],
-    "darkroom predict models data/raw/digits.zip > digits.csv": [
+    "darkroom predict photos/": [FORGET],
+    "darkroom predict data/raw/digits.zip > digits.csv": [
         "dvc exp run -S source.kind=bundled -S image.color=grayscale"
     ],
-    "find photos -newer out.csv -type f -print0 | darkroom predict models -": ["touch photos/class0/0.jpg"],
+    "find photos -newer out.csv -type f -print0 | darkroom predict -": ["touch photos/class0/0.jpg"],
     "darkroom compare main other": ["git branch other"],
     "dvc repro train": [FORGET],
     "dvc exp diff NAME OTHER": [

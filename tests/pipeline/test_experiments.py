@@ -138,7 +138,7 @@ def test_the_model_of_an_applied_experiment_predicts_is_exported_and_served(
     try:
         laboratory.dvc("exp", "apply", "longer")
         before = snapshot(laboratory.folder)
-        table = laboratory.run("darkroom", "predict", "models", "data/raw/digits.zip").stdout
+        table = laboratory.run("darkroom", "predict", "data/raw/digits.zip").stdout
         said = {row["id"]: row["label"] for row in csv.DictReader(io.StringIO(table))}
         with laboratory.path("data/predictions/test.csv").open(newline="") as file:
             measured = {row["id"]: row["predicted"] for row in csv.DictReader(file)}

@@ -55,7 +55,7 @@ def test_the_test_images_get_the_numbers_of_the_stage_evaluate(darkroom, workspa
     with (workspace / "data/predictions/test.csv").open(newline="") as file:
         expected = list(csv.DictReader(file))
     inbox = workspace / "data/inbox"
-    done = darkroom(inbox, "predict", workspace / "models", *(row["id"] for row in expected))
+    done = darkroom(inbox, "predict", "--model", workspace / "models", *(row["id"] for row in expected))
     assert done.code == 0, done.error
     assert done.ids == [row["id"] for row in expected]
     for row, known in zip(done.rows, expected, strict=True):
@@ -73,7 +73,9 @@ def test_one_argument_alone_is_predicted_by_the_model_in_models(darkroom, worksp
 
 
 def test_the_models_file_may_be_named_itself(darkroom, models, pictures):
-    by_folder, by_file = (darkroom(pictures, "predict", m, "1.png") for m in (models, models / "model.keras"))
+    by_folder, by_file = (
+        darkroom(pictures, "predict", "--model", m, "1.png") for m in (models, models / "model.keras")
+    )
     assert by_file.code == 0, by_file.error
     assert by_file.bytes == by_folder.bytes
 
@@ -82,7 +84,7 @@ def test_a_folder_is_read_in_the_order_of_names_without_what_is_hidden(darkroom,
     (pictures / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
     (pictures / "more/circle").symlink_to(pictures)
     (pictures / "z.png").symlink_to(pictures / "1.png")
-    done = darkroom(pictures.parent, "predict", models, "pictures")
+    done = darkroom(pictures.parent, "predict", "--model", models, "pictures")
     assert done.code == 0, done.error
     names = ["1.png", "10.png", "2.png", "b.png", "more/3.png", "more/4.png", "more/5.png", "z.png"]
     assert done.ids == [f"pictures/{name}" for name in names]
@@ -92,7 +94,9 @@ def test_a_folder_is_read_in_the_order_of_names_without_what_is_hidden(darkroom,
 def test_an_archive_gives_what_its_files_give(darkroom, models, pictures, name):
     packed = zipped(contents(pictures)) if name.endswith(("zip", "suffix")) else tarred(contents(pictures))
     (pictures.parent / name).write_bytes(gzip.compress(packed) if name.endswith("gz") else packed)
-    loose, done = (darkroom(pictures.parent, "predict", models, path) for path in ("pictures", name))
+    loose, done = (
+        darkroom(pictures.parent, "predict", "--model", models, path) for path in ("pictures", name)
+    )
     assert done.code == 0, done.error
     assert done.ids == [one.replace("pictures", name, 1) for one in loose.ids]
     assert numbers(done) == numbers(loose)
@@ -102,7 +106,7 @@ def test_archives_inside_archives_and_folders_are_read(darkroom, models, picture
     (pictures / "more/test1.zip").write_bytes(
         zipped({"inner.zip": zipped({"a/1.png": (pictures / "1.png").read_bytes()})})
     )
-    done = darkroom(pictures, "predict", models, "more", "1.png")
+    done = darkroom(pictures, "predict", "--model", models, "more", "1.png")
     assert done.code == 0, done.error
     assert done.ids[3:] == ["more/test1.zip/inner.zip/a/1.png", "1.png"]
     assert numbers(done)[3] == numbers(done)[4]
@@ -110,7 +114,7 @@ def test_archives_inside_archives_and_folders_are_read(darkroom, models, picture
 
 def test_paths_are_taken_from_stdin_one_a_line(darkroom, models, pictures):
     listed = b"1.png\n\nmore\nnowhere.png\n"
-    done = darkroom(pictures, "predict", models, "b.png", "-", "2.png", stdin=listed)
+    done = darkroom(pictures, "predict", "--model", models, "b.png", "-", "2.png", stdin=listed)
     assert done.code == 2
     assert done.ids == ["b.png", "1.png", "more/3.png", "more/4.png", "more/5.png", "2.png"]
     assert done.error.splitlines() == [
@@ -136,13 +140,13 @@ def test_odd_names_come_back_as_they_are(darkroom, models, tmp_path, pictures):
     for name in NAMES:
         shutil.copy(pictures / "1.png", folder / name)
     listed = "\0".join(NAMES).encode()
-    done = darkroom(folder, "predict", models, "-", stdin=listed)
+    done = darkroom(folder, "predict", "--model", models, "-", stdin=listed)
     assert done.code == 0, done.error
     assert done.ids == list(NAMES)
-    assert sorted(darkroom(tmp_path, "predict", models, "odd names").ids) == sorted(
+    assert sorted(darkroom(tmp_path, "predict", "--model", models, "odd names").ids) == sorted(
         f"odd names/{n}" for n in NAMES
     )
-    as_json = darkroom(tmp_path, "predict", models, "odd names", "--format", "json")
+    as_json = darkroom(tmp_path, "predict", "--model", models, "odd names", "--format", "json")
     assert sorted(row["id"] for row in json.loads(as_json.bytes)) == sorted(f"odd names/{n}" for n in NAMES)
 
 
@@ -150,13 +154,13 @@ def test_a_name_that_is_no_utf_8_is_spelled_out(darkroom, models, tmp_path, pict
     folder = tmp_path / "latin"
     folder.mkdir()
     shutil.copy(pictures / "1.png", os.fsencode(folder) + b"/\xe9.png")
-    done = darkroom(folder, "predict", models, "-", stdin=b"\xe9.png\n")
+    done = darkroom(folder, "predict", "--model", models, "-", stdin=b"\xe9.png\n")
     assert done.code == 0, done.error
     assert done.ids == [r"\xe9.png"]
 
 
 def test_a_picture_named_twice_is_predicted_twice(darkroom, models, pictures):
-    done = darkroom(pictures, "predict", models, "1.png", "2.png", "1.png")
+    done = darkroom(pictures, "predict", "--model", models, "1.png", "2.png", "1.png")
     assert done.ids == ["1.png", "2.png", "1.png"]
     assert numbers(done)[0] == numbers(done)[2]
 
@@ -173,7 +177,7 @@ def test_every_odd_file_is_predicted_or_listed_with_the_reason_of_decode(darkroo
         except Rejected as rejection:
             expected[path.name] = str(rejection)
     assert expected
-    done = darkroom(real_images, "predict", models, "odd")
+    done = darkroom(real_images, "predict", "--model", models, "odd")
     assert done.code == 2
     assert set(done.ids) == {f"odd/{path.name}" for path in paths if path.name not in expected}
     *told, summary = done.error.splitlines()
@@ -199,7 +203,7 @@ def test_hostile_archives_do_no_harm_and_hide_no_good_picture(darkroom, models, 
         info.size = len(good)
         archive.addfile(info, io.BytesIO(good))
     before = sorted(path for path in tmp_path.rglob("*"))
-    done = darkroom(tmp_path, "predict", models, "hostile")
+    done = darkroom(tmp_path, "predict", "--model", models, "hostile")
     assert done.code == 2
     assert done.ids == [
         "hostile/climbs.zip/fine.png",
@@ -222,7 +226,7 @@ def test_limits_are_told_by_the_name_they_have_here(darkroom, models, tmp_path, 
     (pictures / "bomb.zip").write_bytes(zipped({"1.png": good, "huge.png": bytes(10**6)}))
     (pictures / "many.tar.gz").write_bytes(gzip.compress(tarred({f"{n}.png": good for n in range(200)})))
     limit = ("--max-bytes", 100_000)
-    done = darkroom(pictures, "predict", models, "bomb.zip", "many.tar.gz", "1.png", *limit)
+    done = darkroom(pictures, "predict", "--model", models, "bomb.zip", "many.tar.gz", "1.png", *limit)
     assert done.code == 2
     assert done.ids == ["bomb.zip/1.png", "1.png"]
     assert "decode.max_bytes" not in done.error
@@ -231,15 +235,15 @@ def test_limits_are_told_by_the_name_they_have_here(darkroom, models, tmp_path, 
 
 def test_a_device_and_a_pipe_are_bad_files(darkroom, models, pictures):
     os.mkfifo(pictures / "pipe.png")
-    done = darkroom(pictures, "predict", models, "/dev/zero", "pipe.png", "1.png")
+    done = darkroom(pictures, "predict", "--model", models, "/dev/zero", "pipe.png", "1.png")
     assert done.code == 2
     assert done.ids == ["1.png"]
     assert done.error.count("not a regular file: a pipe or a device") == 2
 
 
 def test_json_is_a_list_of_objects(darkroom, models, pictures):
-    table = darkroom(pictures, "predict", models, ".").rows
-    listed = json.loads(darkroom(pictures, "predict", models, ".", "--format", "json").bytes)
+    table = darkroom(pictures, "predict", "--model", models, ".").rows
+    listed = json.loads(darkroom(pictures, "predict", "--model", models, ".", "--format", "json").bytes)
     assert [one["id"] for one in listed] == [row["id"] for row in table]
     for one, row in zip(listed, table, strict=True):
         assert one["label"] == row["label"]
@@ -249,22 +253,28 @@ def test_json_is_a_list_of_objects(darkroom, models, pictures):
 
 
 def test_top_gives_the_likeliest_first(darkroom, models, pictures):
-    full, two = (darkroom(pictures, "predict", models, ".", *more).rows for more in ((), ("--top", 2)))
+    full, two = (
+        darkroom(pictures, "predict", "--model", models, ".", *more).rows for more in ((), ("--top", 2))
+    )
     assert list(two[0]) == ["id", "label_1", "p_1", "label_2", "p_2"]
     for row, best in zip(full, two, strict=True):
         by_class = {name.removeprefix("p_"): float(p) for name, p in row.items() if name.startswith("p_")}
         first, second = sorted(by_class, key=by_class.__getitem__, reverse=True)[:2]
         assert (best["label_1"], best["label_2"]) == (first, second)
         assert best["p_2"] == row[f"p_{second}"]
-    as_json = json.loads(darkroom(pictures, "predict", models, ".", "--top", 2, "--format", "json").bytes)
+    as_json = json.loads(
+        darkroom(pictures, "predict", "--model", models, ".", "--top", 2, "--format", "json").bytes
+    )
     assert [list(one["probabilities"]) for one in as_json] == [[b["label_1"], b["label_2"]] for b in two]
 
 
 def test_kaggle_wants_id_and_label_sorted_as_numbers(darkroom, two_classes, pictures):
     (pictures / "b.png").unlink()
-    table = {Path(row["id"]).stem: row for row in darkroom(pictures, "predict", two_classes, ".").rows}
+    table = {
+        Path(row["id"]).stem: row for row in darkroom(pictures, "predict", "--model", two_classes, ".").rows
+    }
     done = darkroom(
-        pictures, "predict", two_classes, "more", "10.png", "2.png", "1.png", "--format", "kaggle"
+        pictures, "predict", "--model", two_classes, "more", "10.png", "2.png", "1.png", "--format", "kaggle"
     )
     assert done.code == 0, done.error
     assert done.bytes.splitlines()[0] == b"id,label"
@@ -273,67 +283,73 @@ def test_kaggle_wants_id_and_label_sorted_as_numbers(darkroom, two_classes, pict
         str(("cat", "dog").index(table[i]["label"])) for i in done.ids
     ]
     for label, column in (("probability", "p_dog"), ("name", "label")):
-        other = darkroom(pictures, "predict", two_classes, ".", "--format", "kaggle", "--label", label)
+        other = darkroom(
+            pictures, "predict", "--model", two_classes, ".", "--format", "kaggle", "--label", label
+        )
         assert [row["label"] for row in other.rows] == [table[i][column] for i in other.ids]
 
 
 def test_two_pictures_of_one_kaggle_id_are_refused(darkroom, models, pictures):
     shutil.copy(pictures / "1.png", pictures / "more/1.png")
-    done = darkroom(pictures.parent, "predict", models, "pictures", "--format", "kaggle")
+    done = darkroom(pictures.parent, "predict", "--model", models, "pictures", "--format", "kaggle")
     assert done.code == 1
     assert done.bytes == b""
     assert "pictures/1.png and pictures/more/1.png would both have the id 1" in done.error
 
 
 def test_the_same_bytes_whatever_the_number_of_workers(darkroom, workspace):
-    paths = ("predict", "models", "data/inbox", "--batch-size", 16, "--workers")
+    paths = ("predict", "data/inbox", "--batch-size", 16, "--workers")
     one, five = (darkroom(workspace, *paths, workers).bytes for workers in (1, 5))
     assert one.count(b"\n") == 121
     assert one == five
 
 
 def test_bad_files_change_no_bit_of_the_good_ones(darkroom, models, pictures):
-    clean = darkroom(pictures, "predict", models, ".", "--batch-size", 2)
+    clean = darkroom(pictures, "predict", "--model", models, ".", "--batch-size", 2)
     for name in ("0.png", "11.png", "more/30.png"):
         (pictures / name).write_bytes(b"GIF89a, or not")
-    done = darkroom(pictures, "predict", models, ".", "--batch-size", 2)
+    done = darkroom(pictures, "predict", "--model", models, ".", "--batch-size", 2)
     assert done.code == 2
     assert done.bytes == clean.bytes
 
 
 def test_output_goes_to_a_file_that_is_no_picture_of_its_own_folder(darkroom, models, pictures):
-    shown = darkroom(pictures, "predict", models, ".")
+    shown = darkroom(pictures, "predict", "--model", models, ".")
     for _ in range(2):
-        done = darkroom(pictures, "predict", models, ".", "-o", "more/result.csv")
+        done = darkroom(pictures, "predict", "--model", models, ".", "-o", "more/result.csv")
         assert (done.code, done.bytes, done.error) == (0, b"", "")
         assert (pictures / "more/result.csv").read_bytes() == shown.bytes
     assert [path.name for path in (pictures / "more").glob(".*")] == []
 
 
 MISTAKES = {
-    "no such file": (("MODEL", "nowhere.png"), "nowhere.png: no such file or folder"),
-    "no such model": (("nowhere", "1.png"), "nowhere/model.json: no such file; `dvc repro train` makes it"),
-    "a picture for a model": (("1.png", "2.png"), "1.png: no model"),
-    "an empty folder": (("MODEL", "empty"), "empty: no files there"),
-    "an empty list": (("MODEL", "-"), "-: no files there"),
-    "more classes than there are": (("MODEL", ".", "--top", 4), "--top 4: expected 1 to 3"),
-    "no classes": (("MODEL", ".", "--top", 0), "--top"),
+    "no such file": (("nowhere.png",), "nowhere.png: no such file or folder"),
+    "no such model": (
+        ("--model", "nowhere", "1.png"),
+        "nowhere/model.json: no such file; `dvc repro train` makes it",
+    ),
+    "a picture for a model": (("--model", "1.png", "2.png"), "1.png: no model"),
+    "a model for a picture": (("1.png", "MODEL"), ": a model, not images; name it by --model"),
+    "an empty folder": (("empty",), "empty: no files there"),
+    "an empty list": (("-",), "-: no files there"),
+    "more classes than there are": ((".", "--top", 4), "--top 4: expected 1 to 3"),
+    "no classes": ((".", "--top", 0), "--top"),
     "top of kaggle": (
-        ("MODEL", ".", "--top", 1, "--format", "kaggle"),
+        (".", "--top", 1, "--format", "kaggle"),
         "--format kaggle writes id and label",
     ),
     "one probability of three": (
-        ("MODEL", ".", "--format", "kaggle", "--label", "probability"),
+        (".", "--format", "kaggle", "--label", "probability"),
         "and the model has 3",
     ),
-    "a label for a table": (("MODEL", ".", "--label", "name"), "--label name: is for --format kaggle"),
-    "a format of its own": (("MODEL", ".", "--format", "xml"), "xml"),
-    "a folder as output": (("MODEL", ".", "-o", "empty"), "--output empty: a folder"),
+    "a label for a table": ((".", "--label", "name"), "--label name: is for --format kaggle"),
+    "a format of its own": ((".", "--format", "xml"), "xml"),
+    "a folder as output": ((".", "-o", "empty"), "--output empty: a folder"),
     "an output below a file": (
-        ("MODEL", ".", "-o", "1.png/out.csv"),
+        (".", "-o", "1.png/out.csv"),
         "--output 1.png/out.csv: cannot be written",
     ),
-    "an option that is none": (("MODEL", ".", "--colour"), "--colour"),
+    "an option that is none": ((".", "--colour"), "--colour"),
     "nothing at all": ((), "Missing argument"),
 }
 
@@ -343,7 +359,8 @@ def test_a_mistake_is_one_message_and_changes_nothing(darkroom, models, pictures
     arguments, message = MISTAKES[mistake]
     (pictures / "empty").mkdir()
     before = contents(pictures)
-    done = darkroom(pictures, "predict", *(models if one == "MODEL" else one for one in arguments))
+    named = (models if one == "MODEL" else one for one in arguments)
+    done = darkroom(pictures, "predict", "--model", models, *named)
     assert done.code == 1
     assert message in done.error
     assert "Traceback" not in done.error
@@ -354,7 +371,7 @@ def test_a_mistake_is_one_message_and_changes_nothing(darkroom, models, pictures
 def test_an_earlier_output_survives_a_mistake(darkroom, models, pictures, tmp_path):
     output = tmp_path / "out.csv"
     output.write_text("earlier")
-    assert darkroom(pictures, "predict", models, ".", "nowhere", "-o", output).code == 1
+    assert darkroom(pictures, "predict", "--model", models, ".", "nowhere", "-o", output).code == 1
     assert output.read_text() == "earlier"
 
 
@@ -431,5 +448,5 @@ def test_what_systems_leave_in_an_archive_is_passed_over(darkroom, models, pictu
         archive.write(pictures / "1.png", "photos/1.png")
         archive.writestr("__MACOSX/photos/._1.png", b"\0\5\x16\7")
         archive.writestr("photos/.DS_Store", b"Bud1")
-    done = darkroom(pictures, "predict", models, "mac.zip")
+    done = darkroom(pictures, "predict", "--model", models, "mac.zip")
     assert (done.code, done.ids) == (0, ["mac.zip/photos/1.png"])

@@ -95,7 +95,7 @@ DAMAGE = {
 
 
 def refused(darkroom, folder, pictures):
-    done = darkroom(pictures, "predict", folder, "1.png", "-o", "out.csv")
+    done = darkroom(pictures, "predict", "--model", folder, "1.png", "-o", "out.csv")
     assert done.code == 1
     assert "Traceback" not in done.error
     assert not (pictures / "out.csv").exists()
@@ -149,7 +149,7 @@ def test_without_the_backend_of_training_the_message_names_another(darkroom, cop
     message = refused(darkroom, copy, pictures)
     assert "make extra-jax" in message
     assert "--backend tensorflow" in message
-    done = darkroom(pictures, "predict", copy, "1.png", "--backend", "tensorflow")
+    done = darkroom(pictures, "predict", "--model", copy, "1.png", "--backend", "tensorflow")
     assert done.code == 0, done.error
 
 

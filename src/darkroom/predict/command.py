@@ -56,10 +56,12 @@ def run(model: Path, paths: Sequence[str], options: Options) -> int:
     """
     if options.output is not None and options.output.is_dir():
         raise UserError(f"--output {options.output}: a folder; expected the name of a file")
+    for path in paths:
+        if Path(path).suffix == ".keras" or (Path(path) / "model.keras").is_file():
+            raise UserError(f"{names.shown(path)}: a model, not images; name it by --model")
     if model.is_file() and model.suffix != ".keras":
         raise UserError(
-            f"{model}: no model (they are called NAME.keras); where several arguments stand, the first names the "
-            f"model: `darkroom predict models {model} …`"
+            f"{model}: no model; expected a folder with model.keras and model.json, or NAME.keras"
         )
     file, description = described(model)
     table = output_formats.table(options.form, description["classes"], options.top, options.label)
