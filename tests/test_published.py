@@ -18,10 +18,10 @@ from darkroom.params import (
     Params,
 )
 from darkroom.split.stage import split
+from darkroom.split_files import read_normalization
 from darkroom.train import batches, networks, targets
 from darkroom.train.config import Config
 from darkroom.train.dataset import Examples
-from darkroom.train.normalization import read_statistics
 
 # TensorFlow's variables do not know NumPy 2's `copy` keyword yet, and Keras reads them through it.
 pytestmark = [
@@ -159,7 +159,7 @@ def test_the_scaler_of_gray80_never_sees_a_test_image(recipe, folder, tmp_path):
     source = folder([f"{label}.{n}.jpg" for n, label in enumerate(labels)], labels, (4, 4, 1))
     parts = parts_of(params, source, tmp_path / "split")
     train = np.flatnonzero(parts == "train")
-    method, statistics = read_statistics(tmp_path / "split" / "normalization.npz")
+    method, statistics = read_normalization(tmp_path / "split")
     assert method == "minmax"
     assert (statistics["minimum"] == train.min()).all()
     assert (statistics["maximum"] == train.max()).all()

@@ -6,6 +6,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from darkroom import intervals
 from darkroom.compare import statistics
 
 TABLES = [(0, 0), (0, 1), (1, 0), (5, 5), (12, 2), (2, 12), (101, 59), (33, 57), (400, 401), (3000, 2800)]
@@ -41,7 +42,7 @@ def test_mcnemar_gives_the_published_value() -> None:
 @pytest.mark.parametrize(("right", "images"), [(0, 5), (5, 5), (1, 3), (507, 602), (9999, 10000)])
 def test_wilson_is_scipys(right: int, images: int) -> None:
     expected = scipy.stats.binomtest(right, images).proportion_ci(method="wilson")
-    assert statistics.wilson(right, images) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert intervals.wilson(right, images) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 @pytest.mark.parametrize(("only_a", "only_b", "images"), [(20, 41, 602), (101, 59, 1600), (3, 9, 60)])

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
+from darkroom import intervals
 from darkroom.evaluate import calibration, curves, scores
 from darkroom.evaluate.group_accuracy import by_group
 from darkroom.evaluate.threshold import best_threshold
@@ -21,8 +22,8 @@ def draw(images, classes, seed=0):
 
 def test_wilson_bounds_are_those_of_the_published_formula():
     # n = 100, 95 right, z = 1.959964: (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n)
-    assert scores.wilson(95, 100) == pytest.approx((0.888248, 0.978457), abs=1e-5)
-    low, high = scores.wilson(10, 10)
+    assert intervals.wilson(95, 100) == pytest.approx((0.888248, 0.978457), abs=1e-5)
+    low, high = intervals.wilson(10, 10)
     assert high == 1
     assert low == pytest.approx(0.722467, abs=1e-5)
 
@@ -120,7 +121,7 @@ def test_groups_count_once_each_and_small_ones_are_never_the_worst():
 
 def test_the_interval_over_groups_is_wider_than_wilsons_where_groups_err_together():
     right = np.repeat([True, True, True, False], 25)
-    low, high = scores.wilson(75, 100)
+    low, high = intervals.wilson(75, 100)
     figures = by_group(right, np.repeat(list("abcd"), 25).tolist())
     assert figures["accuracy_low_by_group"] < low
     assert figures["accuracy_high_by_group"] > high

@@ -163,21 +163,29 @@ def test_every_module_makes_exactly_the_stages_that_import_it_stale(finished_onc
     assert wrong == {}
 
 
-def attributes_read(path: Path, section: type[Section]) -> set[str]:
-    """Return the parameters that a file reads of arguments and fields annotated as ``section``, properties followed."""
+def attributes_read(path: Path, name: str, section: type[Section]) -> set[str]:
+    """Return the parameters that a file reads of the section ``name``, properties followed.
+
+    It is known by its type, where arguments and fields have it, and by ``config.NAME`` and what that is assigned to.
+    """
     tree = ast.parse(path.read_text())
-    names: set[str] = set()
+    names = {f"config.{name}"}
     for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            target, value = node.targets[0], node.value
+            both = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+            pairs = zip(target.elts, value.elts, strict=True) if both else [(target, value)]
+            names |= {ast.unparse(one) for one, other in pairs if ast.unparse(other) == f"config.{name}"}
         if isinstance(node, ast.arg | ast.AnnAssign) and node.annotation:
-            name = node.arg if isinstance(node, ast.arg) else ast.unparse(node.target)
-            names |= {name, f"self.{name}"} if ast.unparse(node.annotation) == section.__name__ else set()
+            called = node.arg if isinstance(node, ast.arg) else ast.unparse(node.target)
+            names |= {called, f"self.{called}"} if ast.unparse(node.annotation) == section.__name__ else set()
     read = {
         node.attr
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) in names
     }
-    for name in read & {name for name, value in vars(section).items() if isinstance(value, property)}:
-        read |= set(re.findall(r"self\.(\w+)", inspect.getsource(vars(section)[name].fget)))
+    for known in read & {known for known, value in vars(section).items() if isinstance(value, property)}:
+        read |= set(re.findall(r"self\.(\w+)", inspect.getsource(vars(section)[known].fget)))
     return read
 
 
@@ -191,7 +199,7 @@ def test_every_parameter_is_read_by_the_room_that_reads_its_section(root):
         ]
         for name in sections_read(root, stage) - {"seed"}:
             section = Params.model_fields[name].annotation
-            read = set().union(*(attributes_read(path, section) for path in room))
+            read = set().union(*(attributes_read(path, name, section) for path in room))
             unread.setdefault(name, set(section.model_fields)).difference_update(read)
     assert {f"{name}.{key}" for name, keys in unread.items() for key in keys} == set()
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from darkroom import UserError
+from darkroom import UserError, intervals
 from darkroom.compare import statistics, verdict
 
 Flags = npt.NDArray[np.bool_]
@@ -169,7 +169,7 @@ def replaced(common: pd.DataFrame) -> Any:
 def accuracy(right: Flags) -> Accuracy:
     """Return the accuracy of one run with its interval."""
     count = int(right.sum())
-    low, high = statistics.wilson(count, len(right))
+    low, high = intervals.wilson(count, len(right))
     return Accuracy(count, count / len(right), low, high)
 
 

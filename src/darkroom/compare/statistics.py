@@ -9,24 +9,14 @@ import numpy as np
 # scipy.special and not scipy.stats: the same functions, without half a second of imports.
 from scipy.special import bdtr, ndtri, stdtr, stdtrit
 
-CONFIDENCE = 0.95
+from darkroom.intervals import CONFIDENCE, Z
+
 ALPHA = 1 - CONFIDENCE
 POWER = 0.8
 """Chance to tell a difference that is there, for the numbers said to be needed."""
 
 DRAWS = 10_000
 """Resamples of the bootstrap."""
-
-Z = float(ndtri(1 - ALPHA / 2))
-
-
-def wilson(right: int, images: int) -> tuple[float, float]:
-    """Return the 95 % score interval of a proportion (Wilson, JASA 22, 1927)."""
-    share = right / images
-    centre = share + Z**2 / (2 * images)
-    half = Z * math.sqrt(share * (1 - share) / images + Z**2 / (4 * images**2))
-    scale = 1 + Z**2 / images
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
 
 
 def mcnemar(only_a: int, only_b: int) -> float:

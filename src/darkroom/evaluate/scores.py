@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
 from sklearn import metrics as sk
 
+from darkroom import intervals
 from darkroom.arrays import ClassNumbers
 from darkroom.evaluate.classifier import Probabilities
 
@@ -28,7 +28,7 @@ def overall(actual: ClassNumbers, probabilities: Probabilities) -> dict[str, flo
     count = probabilities.shape[1]
     predicted = probabilities.argmax(axis=1)
     present = np.unique(actual)
-    low, high = wilson(int((actual == predicted).sum()), len(actual))
+    low, high = intervals.wilson(int((actual == predicted).sum()), len(actual))
     precision, recall, f1, _ = sk.precision_recall_fscore_support(
         actual, predicted, labels=present, average="macro", zero_division=0
     )
@@ -77,12 +77,6 @@ def by_class(actual: ClassNumbers, probabilities: Probabilities, classes: Sequen
             }
         scores[f"support_{name}"] = int(support)
     return scores
-
-
-def wilson(right: int, images: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share by the score method (E. B. Wilson, 1927; uncorrected)."""
-    interval = binomtest(right, images).proportion_ci(0.95, method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def _macro(area: Callable[..., float], actual: ClassNumbers, probabilities: Probabilities) -> float:

@@ -4,9 +4,8 @@ import math
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from darkroom import UserError, files
+from darkroom import UserError, files, split_files
 from darkroom.arrays import ClassNumbers, Rows
 from darkroom.evaluate import calibration, curves, scores
 from darkroom.evaluate.classifier import Classifier, Probabilities
@@ -47,8 +46,8 @@ def evaluate(
         There are no test images, or the model is one of other classes or another image size.
     """
     source = Images(images)
-    parts = pd.read_csv(split / "split.csv", dtype=str, keep_default_na=False)
-    test, validation = (np.flatnonzero(parts["split"] == part) for part in ("test", "validation"))
+    groups = split_files.read_table(split)["group"]
+    test, validation = (split_files.rows_of(split, part) for part in ("test", "validation"))
     if not len(test):
         raise UserError(f"{split / 'split.csv'}: no image is in test; set split.test in params.yaml above 0")
     classifier = Classifier(models, evaluate.batch_size)
@@ -71,7 +70,7 @@ def evaluate(
         **scores.overall(actual, probabilities),
         "expected_calibration_error": calibration.expected_calibration_error(reliability),
         **_at_threshold(numbers(source, validation, classes), on_validation, actual, probabilities),
-        **by_group(right, parts["group"].iloc[test].tolist()),
+        **by_group(right, groups.iloc[test].tolist()),
         "images": len(test),
         **scores.by_class(actual, probabilities, classes),
     }

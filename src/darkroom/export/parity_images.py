@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
-from darkroom import UserError
-from darkroom.arrays import Pixels
+from darkroom import UserError, split_files
+from darkroom.arrays import Pixels, Rows
 from darkroom.decode.archives import names
 from darkroom.images import Images
 from darkroom.predict import inputs
@@ -112,9 +110,8 @@ class _OfFiles:
             )
 
 
-def _test_rows(table: Path) -> npt.NDArray[np.int64]:
-    parts = pd.read_csv(table, dtype=str, keep_default_na=False)
-    rows = np.flatnonzero(parts["split"] == "test")
+def _test_rows(table: Path) -> Rows:
+    rows = split_files.rows_of(table.parent, "test")
     if not len(rows):
         raise UserError(
             f"{table}: no image is in test, so there is none to check on; name pictures with --images"

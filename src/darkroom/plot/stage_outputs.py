@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from darkroom import files
+from darkroom import files, split_files
 from darkroom.arrays import Pixels
 from darkroom.images import Images
 
@@ -105,10 +105,10 @@ def read_results(
     unlabelled = predictions / "unlabelled.csv"
     return Results(
         source=Images(images),
-        parts=_texts(split / "split.csv"),
+        parts=split_files.read_table(split),
         rejected=_texts(images / "rejected.csv"),
         rejected_pictures=_pictures(images / "rejected.npz"),
-        normalization=str(_arrays(split / "normalization.npz")["method"]),
+        normalization=split_files.read_normalization(split)[0],
         model=files.read_json(models / "model.json"),
         augmented=_arrays(models / "augmented.npz"),
         test=_predictions(predictions / "test.csv"),

@@ -7,8 +7,8 @@ import numpy as np
 
 from darkroom import UserError
 from darkroom.arrays import Doubles, Rows
+from darkroom.split_files import PARTS
 
-PARTS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from darkroom.arrays import Rows
-from darkroom.split.assignment import PARTS
 from darkroom.split.predefined import leaked, straddling
+from darkroom.split_files import PARTS
 
 
 def measure(

@@ -8,8 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from darkroom import UserError
 from darkroom.images import Images
-
-Statistics = dict[str, npt.NDArray[np.float32]]
+from darkroom.split_files import Statistics
 
 ZCA_LARGEST = 4096
 """Most values an image may have for ZCA: its matrix has the square of that, here 64 MiB."""

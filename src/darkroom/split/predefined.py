@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from darkroom.arrays import Rows
-from darkroom.split.assignment import PARTS, TEST, TRAIN, VALIDATION
+from darkroom.split.assignment import TEST, TRAIN, VALIDATION
+from darkroom.split_files import PARTS
 
 
 def kept(came: Sequence[str], groups: Rows, predefined: str) -> Rows:

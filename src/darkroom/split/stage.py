@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from darkroom import UserError, files
+from darkroom import UserError, files, split_files
 from darkroom.arrays import Rows
 from darkroom.images import Images
 from darkroom.params import NormalizeParams, SplitParams
 from darkroom.split import assignment, balance, groups, normalization, predefined, suspicious_groups
-from darkroom.split.assignment import PARTS, TEST, TRAIN
+from darkroom.split.assignment import TEST, TRAIN
+from darkroom.split_files import PARTS
 
 
 def split(split: SplitParams, normalize: NormalizeParams, images: Path, out: Path) -> dict[str, Any]:
@@ -41,9 +42,7 @@ def split(split: SplitParams, normalize: NormalizeParams, images: Path, out: Pat
     files.empty_folder(out)
     ids = index["id"].tolist()
     rows = zip(ids, (PARTS[part] for part in parts), (ids[first] for first in grouped), strict=True)
-    files.write_csv(out / "split.csv", ("id", "split", "group"), rows)
-    with files.whole(out / "normalization.npz") as part:
-        np.savez(part, method=np.array(normalize.method), **statistics)  # type: ignore[arg-type]
+    split_files.write(out, rows, normalize.method, statistics)
     measured = balance.measure(parts, classes, grouped, alike, fractions)
     warnings = [
         *suspicious_groups.leaks(int(measured["leaked_images"])),

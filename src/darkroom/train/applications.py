@@ -11,8 +11,9 @@ from keras import layers
 
 from darkroom import UserError
 from darkroom.params import ModelParams
+from darkroom.split_files import Statistics
 from darkroom.train import efficientnet_lite, pretrained
-from darkroom.train.normalization import Statistics, normalize
+from darkroom.train.normalization import normalize
 from darkroom.train.pretrained import Pretrained
 
 _CAFFE = ("VGG16", "VGG19", "ResNet50", "ResNet101", "ResNet152")

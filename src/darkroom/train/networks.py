@@ -10,8 +10,9 @@ from keras import layers
 
 from darkroom import UserError
 from darkroom.params import ModelParams
+from darkroom.split_files import Statistics
 from darkroom.train import applications, residual
-from darkroom.train.normalization import Statistics, normalize
+from darkroom.train.normalization import normalize
 from darkroom.train.pretrained import Pretrained
 from darkroom.train.targets import Head
 
@@ -53,7 +54,7 @@ def build(
     head : "sigmoid" or "softmax"
         One unit, the probability of the second class; or one a class.
     normalization : (method, statistics)
-        What the first layer does; :func:`darkroom.train.normalization.read_statistics`.
+        What the first layer does; :func:`darkroom.split_files.read_normalization`.
     seed : int
         Of the initial weights and of dropout.
     precision : "float32" or "bfloat16"

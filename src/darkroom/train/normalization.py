@@ -1,19 +1,11 @@
 """The first layers of every network: raw pixels in, normalized ones out, by built-in layers and in float32."""
 
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
-Statistics = dict[str, npt.NDArray[np.float32]]
-
-
-def read_statistics(path: Path) -> tuple[str, Statistics]:
-    """Return the method's name and its arrays from ``normalization.npz``."""
-    with np.load(path) as content:
-        return str(content["method"]), {name: content[name] for name in content.files if name != "method"}
+from darkroom.split_files import Statistics
 
 
 def normalize(x: Any, method: str, statistics: Statistics) -> Any:

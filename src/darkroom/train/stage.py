@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from darkroom import UserError, backends, files
+from darkroom import UserError, backends, files, split_files
 from darkroom.arrays import Rows
 from darkroom.images import Images
 from darkroom.params import TrainParams, together
@@ -20,7 +19,16 @@ from darkroom.train.dataset import Dataset, Examples
 HISTORY = ("epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate")
 """Columns of ``plots/history.csv``; those of validation are empty where no image is held out."""
 
-SHARED = ("__init__.py", "arrays.py", "backends.py", "files.py", "images.py", "inference.py", "params")
+SHARED = (
+    "__init__.py",
+    "arrays.py",
+    "backends.py",
+    "files.py",
+    "images.py",
+    "inference.py",
+    "params",
+    "split_files.py",
+)
 """Of the files beside the rooms, those that dvc.yaml names for train: a new command is no reason to start afresh."""
 
 
@@ -53,8 +61,7 @@ def train(
         Params do not fit the images, the classes or this machine; always before the first epoch.
     """
     source = Images(images)
-    parts = pd.read_csv(split / "split.csv", dtype=str, keep_default_na=False)["split"].to_numpy()
-    rows = {part: np.flatnonzero(parts == part) for part in ("train", "validation")}
+    rows = {part: split_files.rows_of(split, part) for part in ("train", "validation")}
     model, params = config.model, config.train
     head = targets.resolve_head(model.head, source.description["classes"])
     try:
@@ -179,13 +186,13 @@ def _network(config: Config, source: Images, split: Path, head: targets.Head) ->
     """Return the network, what it computes in, and the SHA-256 of the file of its pretrained weights, if any."""
     import keras
 
-    from darkroom.train import applications, networks, normalization
+    from darkroom.train import applications, networks
 
     model, seed = config.model, config.seed
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed % 2**32)
     precision = execution.precision(config.train)
-    statistics = normalization.read_statistics(split / "normalization.npz")
+    statistics = split_files.read_normalization(split)
     classes = len(source.description["classes"])
     trained = applications.pretrained_weights(model, source.shape[:2])
     network = networks.build(model, source.shape, classes, head, statistics, seed, precision, trained)

@@ -1,0 +1,39 @@
+"""What split leaves for later stages: which part and group each image belongs to, and the fitted normalization."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from darkroom import files
+from darkroom.arrays import Rows
+
+PARTS = ("train", "validation", "test")
+
+Statistics = dict[str, npt.NDArray[np.float32]]
+"""The arrays of a normalization, by name; see :mod:`darkroom.split.normalization`."""
+
+
+def write(folder: Path, rows: Iterable[tuple[str, str, str]], method: str, statistics: Statistics) -> None:
+    """Write ``split.csv``, a row (id, split, group) an image in the order of the index, and ``normalization.npz``."""
+    files.write_csv(folder / "split.csv", ("id", "split", "group"), rows)
+    with files.whole(folder / "normalization.npz") as part:
+        np.savez(part, method=np.array(method), **statistics)  # type: ignore[arg-type]
+
+
+def read_table(folder: Path) -> pd.DataFrame:
+    """Return ``split.csv``: the columns id, split and group, all text."""
+    return pd.read_csv(folder / "split.csv", dtype=str, keep_default_na=False)
+
+
+def rows_of(folder: Path, part: str) -> Rows:
+    """Return the positions, in the index of the images, of those in ``part``, one of :data:`PARTS`."""
+    return np.flatnonzero(read_table(folder)["split"] == part)
+
+
+def read_normalization(folder: Path) -> tuple[str, Statistics]:
+    """Return the method's name and its statistics."""
+    with np.load(folder / "normalization.npz") as content:
+        return str(content["method"]), {name: content[name] for name in content.files if name != "method"}
