@@ -16,7 +16,7 @@ import pytest
 from darkroom import files
 from darkroom.images import INDEX_COLUMNS, Images, shard_name, write_description, write_shard
 from darkroom.split import normalization
-from tests.parameters import preparation_of, write_params
+from tests.parameters import TRANSFER, preparation_of, write_params
 
 SUFFIXES = {"onnx": ".onnx", "tflite": ".tflite", "savedmodel": ".savedmodel"}
 
@@ -144,19 +144,6 @@ def load_photo(pair: Sequence[np.ndarray], part: int) -> np.ndarray:
     return half[:, :320] if part < 2 else half[:, 320:]
 
 
-TRANSFER = {
-    "model.network": "application",
-    "model.application": "EfficientNetLite0",
-    "model.weights": "packaged",
-    "model.freeze": True,
-    "model.dense": [],
-    "model.dropout": 0.0,
-    "augment.rotation": 0.0,
-    "augment.shift": 0.0,
-    "augment.zoom": [1.0, 1.0],
-    "train.optimizer": "lbfgs",
-}
-
 KINDS: dict[str, tuple[Callable[[int], tuple[np.ndarray, list[str]]], int, str, dict[str, Any]]] = {
     "digits": (digits, 10, "rescale", {}),
     "sigmoid": (digits, 2, "zca", {"model.batch_norm": True}),
@@ -173,7 +160,7 @@ KINDS: dict[str, tuple[Callable[[int], tuple[np.ndarray, list[str]]], int, str, 
         {"model.network": "lenet", "model.head": "softmax", "model.dropout": 0.0},
     ),
     "application": (photos, 3, "rescale", {"model.network": "application", "model.dense": []}),
-    "transfer": (photos, 4, "rescale", TRANSFER),
+    "transfer": (photos, 4, "rescale", TRANSFER | {"image.resolution": [40, 32]}),
 }
 
 
