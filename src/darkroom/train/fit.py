@@ -9,12 +9,11 @@ import keras
 from darkroom.params import TrainParams
 from darkroom.train import applications, execution, optimizers
 from darkroom.train.batches import training_batches, validation_batches
+from darkroom.train.callbacks import EvaluateWithEMA, SeedDropout, TrainingState, patience_over, progress
 from darkroom.train.checkpoint import State
 from darkroom.train.config import Config
 from darkroom.train.dataset import Dataset
-from darkroom.train.progress import progress
 from darkroom.train.targets import Head
-from darkroom.train.watch import Averages, Seeds, Watch, patience_over
 
 
 @dataclass(frozen=True)
@@ -84,9 +83,9 @@ def fit(model: Any, data: Dataset, config: Config, state: State, save: Callable[
                     validation_data=held_out if len(validation.rows) else None,
                     verbose=0,
                     callbacks=[
-                        Seeds(config.seed),
-                        Averages(),
-                        Watch(state, train, save),
+                        SeedDropout(config.seed),
+                        EvaluateWithEMA(),
+                        TrainingState(state, train, save),
                         progress(total, seen, steps),
                     ],
                 )

@@ -1,18 +1,21 @@
-"""What happens around the epochs of a fit: seeds set, the best weights kept, the rate cut, the state saved."""
+"""Keras callbacks: dropout seeds, evaluation with EMA weights, the state of the training, and its progress."""
 
 import hashlib
+import sys
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 import keras
 import numpy as np
+from tqdm import tqdm
 
 from darkroom.params import TrainParams
 from darkroom.train.checkpoint import Arrays, State
 
 
-class Seeds(keras.callbacks.Callback):
-    """Sets the generators of dropout at the start of each epoch, from the seed, the epoch and the layer's name alone.
+class SeedDropout(keras.callbacks.Callback):
+    """Seed the generators of dropout at the start of each epoch: by the seed, the epoch and the layer's name alone.
 
     Parameters
     ----------
@@ -33,8 +36,11 @@ class Seeds(keras.callbacks.Callback):
                 generator.state.assign(np.frombuffer(digest, "<u4") >> np.uint32(2))
 
 
-class Averages(keras.callbacks.Callback):
-    """Has validation see the averaged weights, where the optimizer keeps an average."""
+class EvaluateWithEMA(keras.callbacks.Callback):
+    """Evaluate with the EMA weights, where the optimizer keeps them.
+
+    Keras's own ``SwapEMAWeights`` is not bit-exact on TensorFlow: it swaps by adding and subtracting.
+    """
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Put the averages in place of the weights."""
@@ -56,8 +62,8 @@ class Averages(keras.callbacks.Callback):
                 average.assign(value)
 
 
-class Watch(keras.callbacks.Callback):
-    """Keeps the history and the best weights, cuts the learning rate, ends a phase, and saves the state.
+class TrainingState(keras.callbacks.Callback):
+    """Keep the history and the best weights, reduce the learning rate on a plateau, stop early, and save the state.
 
     Parameters
     ----------
@@ -116,3 +122,93 @@ def _final_weights(model: Any) -> Arrays:
         pairs = zip(model.trainable_variables, optimizer._model_variables_moving_average, strict=True)
         averages = {id(variable): average for variable, average in pairs}
     return [keras.ops.convert_to_numpy(averages.get(id(weight), weight)) for weight in model.weights]
+
+
+class EpochLogger(keras.callbacks.Callback):
+    """Print one line an epoch: metrics, images per second and the time left.
+
+    Parameters
+    ----------
+    epochs : int
+        At most, of the whole training.
+    images : int
+        Seen in an epoch.
+    stream : text file
+    """
+
+    def __init__(self, epochs: int, images: int, stream: TextIO) -> None:
+        super().__init__()
+        self.epochs = epochs
+        self.images = images
+        self.stream = stream
+        self._begin = 0.0
+        self._first: int | None = None
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start the clock."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first, self._started = epoch, now
+        self._begin = now
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Stop the clock of training: images per second leave validation out."""
+        self._trained = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Print the line."""
+        now = time.monotonic()
+        trained = getattr(self, "_trained", now)
+        seconds = (trained if trained > self._begin else now) - self._begin
+        figures = "  ".join(
+            f"{name} {value:.4f}" for name, value in (logs or {}).items() if name != "learning_rate"
+        )
+        done = epoch + 1 - (self._first or 0)
+        left = (now - self._started) / done * (self.epochs - epoch - 1)
+        print(
+            f"epoch {epoch + 1}/{self.epochs}  {figures}  "
+            f"{self.images / max(seconds, 1e-9):,.0f} images/s  {tqdm.format_interval(left)} left",
+            file=self.stream,
+            flush=True,
+        )
+
+
+class ProgressBar(EpochLogger):
+    """:class:`EpochLogger`, and within each epoch a bar that moves."""
+
+    # Keras may hand over figures on another thread: training does not wait for the terminal.
+    async_safe = True
+
+    def __init__(self, epochs: int, images: int, stream: TextIO, steps: int) -> None:
+        super().__init__(epochs, images, stream)
+        self.steps = steps
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Open the bar."""
+        super().on_epoch_begin(epoch, logs)
+        self._bar = tqdm(
+            total=self.images,
+            desc=f"epoch {epoch + 1}/{self.epochs}",
+            unit=" images",
+            leave=False,
+            mininterval=0.2,
+            file=self.stream,
+        )
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Move the bar."""
+        self._bar.set_postfix(logs or {}, refresh=False)
+        self._bar.update(self.images * (batch + 1) // self.steps - self._bar.n)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Put the line in the place of the bar."""
+        self._bar.close()
+        super().on_epoch_end(epoch, logs)
+
+
+def progress(epochs: int, images: int, steps: int, stream: TextIO | None = None) -> EpochLogger:
+    """Return the callback that fits ``stream``, by default stderr: a bar would fill a log file with garbage."""
+    stream = stream or sys.stderr
+    return (
+        ProgressBar(epochs, images, stream, steps) if stream.isatty() else EpochLogger(epochs, images, stream)
+    )
