@@ -62,3 +62,15 @@ def test_each_type_of_array_is_defined_once(source: dict[Path, str]) -> None:
         name for text in source.values() for name in re.findall(r"^(\w+) = npt\.NDArray", text, re.MULTILINE)
     ]
     assert sorted(names) == sorted(set(names))
+
+
+def test_comments_stand_above_what_they_are_about(root: Path) -> None:
+    """A comment behind a long line has the formatter blow the line up."""
+    trailing = [
+        f"{path.relative_to(root)}:{number}"
+        for folder in ("src", "stages", "tests", "benchmarks")
+        for path in sorted((root / folder).rglob("*.py"))
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if re.match(r"\s*[)\]}]+:?  # (?!fmt|type|noqa)", line)
+    ]
+    assert trailing == []

@@ -180,9 +180,8 @@ def _map_npz(path: Path) -> Pixels:
         member = archive.getinfo("images.npy")
         if member.compress_type != zipfile.ZIP_STORED:
             raise ValueError(f"{path}: compressed; expected the uncompressed form of numpy.savez")
-        file.seek(
-            member.header_offset + 26
-        )  # local file header: two lengths at 26, then name, extra field, data
+        # Local file header: two lengths at 26, then name, extra field, data.
+        file.seek(member.header_offset + 26)
         name_length, extra_length = struct.unpack("<HH", file.read(4))
         file.seek(name_length + extra_length, 1)
         version = np.lib.format.read_magic(file)

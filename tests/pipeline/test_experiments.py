@@ -237,9 +237,8 @@ def test_the_workflow_runs_the_target_branch_and_writes_the_comment(
     steps = {step["name"]: step["run"] for step in job["steps"] if "name" in step}
     make = tmp_path / "bin" / "make"
     make.parent.mkdir()
-    make.write_text(
-        '#!/bin/sh\ncd "$2" && exec dvc repro\n'
-    )  # the environment that make would set up is there
+    # The environment that make would set up is there.
+    make.write_text('#!/bin/sh\ncd "$2" && exec dvc repro\n')
     make.chmod(0o755)
     env = {"PATH": f"{make.parent}:{laboratory.env['PATH']}", "RUNNER_TEMP": str(tmp_path), "RAN": "success"}
     env |= {"BASE": "main", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}

@@ -32,11 +32,12 @@ def test_draws_depend_on_seed_and_name_alone() -> None:
     first = assignment.draws(0, ["a", "b", "c"])
     assert assignment.draws(0, ["c", "a"]).tolist() == [first[2], first[0]]
     assert (assignment.draws(1, ["a", "b", "c"]) != first).all()
+    # The same on every machine.
     assert first.tolist() == [
         0.7417194198289921,
         0.38296226762766417,
         0.3010089156040856,
-    ]  # the same on every machine
+    ]
 
 
 def test_draws_are_even() -> None:

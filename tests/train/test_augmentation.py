@@ -161,9 +161,8 @@ def test_shear_moves_rows_in_proportion_to_their_distance_from_the_centre() -> N
 
 def test_a_crop_is_a_window_blown_up_as_opencv_resizes_it() -> None:
     picture = cv2.GaussianBlur(marked(24, 32, 3), (5, 5), 0)
-    window = picture[
-        2:14, 4:20
-    ]  # half of each side; its centre lies 4 to the left of the picture's, and 4 up
+    # Half of each side; its centre lies 4 to the left of the picture's, and 4 up.
+    window = picture[2:14, 4:20]
 
     result = moved(picture, crop=0.5, offset=(-4, -4))
 

@@ -249,9 +249,8 @@ def test_what_keras_downloads_is_recorded_by_its_sha256(sections, tmp_path, monk
     )
     (tmp_path / "m.weights.h5").rename(path)
     monkeypatch.setattr(file_utils, "get_file", lambda *arguments, **options: str(path))
-    monkeypatch.setattr(
-        keras.Model, "load_weights", lambda self, given: None
-    )  # the older format of the real file is Keras' own business
+    # The older format of the real file is Keras' own business.
+    monkeypatch.setattr(keras.Model, "load_weights", lambda self, given: None)
     params = sections(
         model={"network": "application", "application": "MobileNetV2", "weights": "imagenet"}
     ).model

@@ -98,9 +98,8 @@ def write(members: Sequence[archives.Member], number: int, work: Path, preparati
     A function of its arguments alone, so that joblib may run it in a thread, a process or on another machine that
     shares the folder.
     """
-    cv2.setNumThreads(
-        1
-    )  # the work is spread by shards; threads inside OpenCV would only get in each other's way
+    # The work is spread by shards; threads inside OpenCV would only get in each other's way.
+    cv2.setNumThreads(1)
     pixels = np.empty((len(members), *preparation.shape), np.uint8)
     thumbnails = np.empty((len(members), SIDE, SIDE), np.uint8)
     rows: list[dict[str, Any]] = []

@@ -38,10 +38,11 @@ def precision_recall(
     columns = {}
     for name, positive, score in _one_against_rest(actual, probabilities, classes):
         precision, recall, _ = precision_recall_curve(positive, score)
+        # The last point is no threshold but precision 1 by decree.
         precision, recall = (
             precision[:-1],
             recall[:-1],
-        )  # the last point is no threshold but precision 1 by decree
+        )
         best = np.maximum.accumulate(precision)  # recall falls from 1
         columns[name] = best[np.searchsorted(-recall, 1e-9 - GRID, side="right") - 1]
     return _table("recall", columns, classes)

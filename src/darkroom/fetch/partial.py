@@ -12,9 +12,8 @@ from typing import Any
 
 from darkroom import UserError, files
 
-_FORGOTTEN = (
-    30 * 24 * 3600
-)  # seconds after which an unfinished download that nobody asked for again is removed
+# Seconds after which an unfinished download that nobody asked for again is removed.
+_FORGOTTEN = 30 * 24 * 3600
 
 
 @contextlib.contextmanager
@@ -106,12 +105,13 @@ class Partial:
     def __init__(self, place: Path) -> None:
         self.path = place / "part"
         self._note = place / "note.json"
+        # None yet, or damaged: nothing on disk can be trusted to belong together.
         try:
             self.note: dict[str, Any] = files.read_json(self._note)
         except (
             OSError,
             ValueError,
-        ):  # none yet, or damaged: nothing on disk can be trusted to belong together
+        ):
             self.restart()
 
     @property

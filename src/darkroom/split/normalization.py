@@ -101,9 +101,8 @@ def zca(images: Images, rows: npt.NDArray[np.int64]) -> Statistics:
         covariance = products / len(rows) - np.outer(mean, mean)
         eigenvalues, vectors = np.linalg.eigh(covariance)
         eigenvalues = np.maximum(eigenvalues, 0)
-        epsilon = (
-            ZCA_EPSILON * eigenvalues.mean() or 1.0
-        )  # images all alike: nothing to whiten, nothing to divide by
+        # Images all alike: nothing to whiten, nothing to divide by.
+        epsilon = ZCA_EPSILON * eigenvalues.mean() or 1.0
         matrix = (vectors / np.sqrt(eigenvalues + epsilon)) @ vectors.T
     return {"mean": mean.astype(np.float32), "matrix": matrix.astype(np.float32)}
 

@@ -17,9 +17,8 @@ from darkroom.train.normalization import normalize
 from darkroom.train.pretrained import Pretrained
 
 _CAFFE = ("VGG16", "VGG19", "ResNet50", "ResNet101", "ResNet152")
-_BGR_MEAN = np.array(
-    [103.939, 116.779, 123.68], np.float32
-)  # of ImageNet, as in keras.applications.imagenet_utils
+# Of ImageNet, as in keras.applications.imagenet_utils.
+_BGR_MEAN = np.array([103.939, 116.779, 123.68], np.float32)
 _RGB_MEAN = np.array([0.485, 0.456, 0.406]) * 255
 _RGB_STD = np.array([0.229, 0.224, 0.225]) * 255
 _LAST = "average"  # the layer after which a network of ours begins

@@ -169,9 +169,8 @@ def _weights(layer: Any, names: Mapping[str, str], tensors: Tensors) -> list[npt
         return norm(layer.name)
     if isinstance(layer, layers.Dense):
         return [tensor("weight").T, tensor("bias")]
-    kernel = tensor(
-        "weight"
-    )  # (out, in, height, width); of depthwise convolutions (channels, 1, height, width)
+    # (out, in, height, width); of depthwise convolutions (channels, 1, height, width).
+    kernel = tensor("weight")
     if kernel.ndim != 4:
         raise ValueError(
             f"{names[layer.name]}.weight has the shape {kernel.shape}; a convolution's has four numbers"

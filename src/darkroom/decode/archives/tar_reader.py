@@ -21,12 +21,13 @@ GZIP, BZIP2, XZ = b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\x00"
 _CHUNK = 1 << 20
 _LONGEST = 1 << 20  # bytes of a long name or of extended attributes; more is an attack on memory
 _NAMING = (tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE)  # of the member that follows
+# A link's target, what holds for all, volume marks.
 _ASIDE = (
     tarfile.GNUTYPE_LONGLINK,
     tarfile.XGLTYPE,
     b"V",
     b"M",
-)  # a link's target, what holds for all, volume marks
+)
 _KINDS = {
     tarfile.LNKTYPE: "a hard link",
     tarfile.SYMTYPE: "a symbolic link",
@@ -88,9 +89,8 @@ def flattened(place: Place, target: Path, most: int) -> tuple[Place, str]:
             except (OSError, EOFError, zlib.error, lzma.LZMAError, MemoryError) as error:
                 if isinstance(error, MemoryError) and not isinstance(stream, lzma.LZMAFile):
                     raise  # no fault of the file; LZMA alone lets one ask for gigabytes
-                if not done or "Not a gzipped file" not in str(
-                    error
-                ):  # else: bytes after the end, as gunzip ignores
+                # Else: bytes after the end, as gunzip ignores.
+                if not done or "Not a gzipped file" not in str(error):
                     damage = str(error) or type(error).__name__
                 break
             if not chunk:
@@ -232,9 +232,8 @@ def _next_header(file: BinaryIO, at: int, end: int) -> int:
 def _file(
     info: _Header, long_name: bytes, attributes: Mapping[bytes, bytes], place: Place, end: int
 ) -> Listed:
-    extended = attributes.get(b"GNU.sparse.name") or attributes.get(
-        b"path"
-    )  # UTF-8, as its specification says
+    # UTF-8, as its specification says.
+    extended = attributes.get(b"GNU.sparse.name") or attributes.get(b"path")
     name = names.decoded(extended or long_name or info.name, certain=extended is not None)
     if info.kind in _KINDS:
         return Rejection(name, Reason.NOT_A_FILE, _KINDS[info.kind])

@@ -96,9 +96,8 @@ def listening() -> Iterator[None]:
     Nests, and any number of threads may be inside at once. What others write meanwhile is printed when the last one
     leaves.
     """
-    if getattr(
-        _THREAD, "listens", False
-    ):  # one within another, as for each picture of a shard: nothing to do
+    # One within another, as for each picture of a shard: nothing to do.
+    if getattr(_THREAD, "listens", False):
         yield
         return
     with _EAR.lock:

@@ -147,9 +147,8 @@ def _decode_jpeg(data: bytes, color: Color, limits: Limits, shrink_to: tuple[int
         try:
             return cv2.imdecode(encoded, flag)  # type: ignore[return-value]
         except cv2.error as error:
-            if (
-                error.code == cv2.Error.StsNoMem
-            ):  # no fault of the picture: Pillow might do with less, and give other bits
+            # No fault of the picture: Pillow might do with less, and give other bits.
+            if error.code == cv2.Error.StsNoMem:
                 raise MemoryError(error.err) from None
             return None
 
@@ -219,9 +218,8 @@ def _register_heif() -> None:
 
 def _rejection(error: Exception) -> Rejected:
     words = str(error).split("\n")[0]
-    words = re.sub(r"<_io\.BytesIO object at 0x[0-9a-f]+>", "", words).strip()[
-        :200
-    ]  # an address differs from run to run
+    # An address differs from run to run.
+    words = re.sub(r"<_io\.BytesIO object at 0x[0-9a-f]+>", "", words).strip()[:200]
     lower = words.lower()
     if "truncated" in lower or "too short" in lower or isinstance(error, EOFError):
         return Rejected(Reason.TRUNCATED, words)
