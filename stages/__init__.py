@@ -1,4 +1,4 @@
-"""The doors of the pipeline: one module a stage, run by DVC as ``python -m stages.NAME``."""
+"""Entry points of the pipeline stages: one module per stage, run by DVC as ``python -m stages.NAME``."""
 
 import ctypes
 import errno

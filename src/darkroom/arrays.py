@@ -1,4 +1,4 @@
-"""Types of the arrays that pass between modules."""
+"""Type aliases for the arrays passed between modules."""
 
 import numpy as np
 import numpy.typing as npt

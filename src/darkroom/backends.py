@@ -1,4 +1,4 @@
-"""The Keras backend, its device, threads and determinism: all of it set before Keras is imported, once a process."""
+"""The Keras backend, its device, threads and determinism, set once per process before Keras is imported."""
 
 import contextlib
 import ctypes

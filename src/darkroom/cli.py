@@ -1,4 +1,4 @@
-"""The command ``darkroom``, for what is no stage: recipes, comparisons, replicates, and the use of a model.
+"""The command-line interface ``darkroom``: recipes, comparison of runs, replicates and use of a trained model.
 
 Everything heavy is imported inside the command that needs it, so that ``--help`` answers at once.
 """

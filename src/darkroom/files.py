@@ -1,4 +1,4 @@
-"""Files written the same way every time: whole or not at all, with fixed formatting and no dates; and sealed."""
+"""Reproducible, atomic file writing: fixed formatting, no timestamps; checksums that show later changes."""
 
 import contextlib
 import csv

@@ -1,4 +1,4 @@
-"""The one format that stages share: a folder of images as a few large shards and one row an image in ``index.csv``.
+"""The image format that stages share: a folder with a few large shards and ``index.csv``, one row per image.
 
 A folder holds
 

@@ -1,4 +1,4 @@
-"""A network that learns no more, computed as fast as its backend can."""
+"""Inference with a trained network, as fast as its backend allows."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The interval of a proportion."""
+"""The confidence interval of a proportion."""
 
 import math
 

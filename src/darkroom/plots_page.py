@@ -1,4 +1,4 @@
-"""The page in which `dvc plots` shows its charts, with the code that draws them inside: it opens offline.
+"""The HTML template for `dvc plots`, with the plotting JavaScript inlined so that it opens offline.
 
 DVC's own page loads Vega from a server and stays blank without one. ``python -m darkroom.plots_page FILE`` writes one
 that DVC takes instead where `plots.html_template` names it; `make` does both.

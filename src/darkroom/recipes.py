@@ -1,4 +1,4 @@
-"""Recipes: documented results, each a file of the params that differ from the defaults under a header.
+"""Recipes: documented results, each a file with a header and the params that differ from the defaults.
 
 The header says what the recipe reproduces and what to expect. ``recipes/defaults.yaml`` is the complete file, every
 parameter at its default with its comment; a recipe's values, put into it, make the params.yaml that is used.

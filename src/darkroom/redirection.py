@@ -1,4 +1,4 @@
-"""The process's standard output and error led elsewhere, for what is written in C and C++ too."""
+"""Redirects the process's stdout and stderr, including what C and C++ code writes."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What split leaves for later stages: which part and group each image belongs to, and the fitted normalization."""
+"""Output files of the split stage: the subset and group of each image, and the fitted normalization."""
 
 from collections.abc import Iterable
 from pathlib import Path

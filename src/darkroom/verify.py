@@ -1,4 +1,4 @@
-"""Verify: run a commit again from nothing, in a temporary clone, and compare every byte with what dvc.lock says."""
+"""Verify: reproduce a commit from scratch, in a temporary clone, and compare every output with dvc.lock."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What the command `darkroom compare` does, for the command line to call."""
+"""The implementation of `darkroom compare`, called by the command-line interface."""
 
 from pathlib import Path
 from typing import Literal

@@ -1,4 +1,4 @@
-"""What a comparison says, as headings, sentences and tables that text, Markdown and HTML then set."""
+"""The content of a comparison as headings, sentences and tables, which text, Markdown and HTML then render."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

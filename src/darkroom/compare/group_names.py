@@ -1,4 +1,4 @@
-"""The names of groups of experiments: ``main@`` stands for ``main@0``, ``main@1`` …, one run a seed."""
+"""The names of groups of experiments: ``main@`` stands for ``main@0``, ``main@1`` …, one run per seed."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Thumbnails of the test images, taken from the workspace where it holds the pictures that were compared."""
+"""Thumbnails of the test images, read from the workspace if it holds the images that were compared."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Groups of runs made ready to compare: no run twice, the same classes, and figures of the same test images."""
+"""Groups of runs prepared for comparison: no duplicate runs, the same classes, metrics on the same test images."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""The comparison of what two revisions hold: predictions, metrics and changed params; or of two groups of runs."""
+"""The comparison of two revisions (predictions, metrics, changed params) or of two groups of runs."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

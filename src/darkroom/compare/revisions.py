@@ -1,4 +1,4 @@
-"""What a revision, an experiment or the workspace holds of a run, read through DVC without changing anything."""
+"""The run results of a revision, an experiment or the workspace, read through DVC without changing anything."""
 
 import io
 import json

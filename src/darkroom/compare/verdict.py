@@ -1,4 +1,4 @@
-"""The words for a result: points, p-values and the one sentence that says what they mean."""
+"""The wording of a result: percentage points, p-values and the one sentence that states the conclusion."""
 
 import math
 

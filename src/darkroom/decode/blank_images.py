@@ -1,4 +1,4 @@
-"""Pictures that hold nothing: of one flat value once prepared, which no file's own fault explains."""
+"""Blank images: constant after preprocessing, although nothing is wrong with the file itself."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The same image more than once: counted where the labels agree, settled where they do not."""
+"""Exact duplicates: counted if their labels agree, resolved if their labels conflict."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""What pictures lose on the way to the network: most of their pixels, or their colour."""
+"""Information that images lose in preprocessing: most of their pixels, or their color."""
 
 from collections.abc import Sequence
 

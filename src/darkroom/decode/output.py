@@ -1,4 +1,4 @@
-"""From finished shards to the folder that later stages read: labelled images, and apart those without a label."""
+"""Writes finished shards to the folder that later stages read; unlabelled images are kept separately."""
 
 import shutil
 from collections.abc import Collection, Sequence

@@ -1,4 +1,4 @@
-"""Files that cannot be used: the documented reasons, a row of ``rejected.csv``, and the exception that becomes one."""
+"""Rejected files: the documented reasons, a row of ``rejected.csv``, and the exception that is turned into one."""
 
 from enum import StrEnum
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Where finished shards wait for the rest: a run that was killed is taken up again, by content key."""
+"""The cache of finished shards, keyed by content hash, from which a killed run resumes."""
 
 import contextlib
 import hashlib

@@ -1,4 +1,4 @@
-"""The unit of work: one whole shard, from the members of an archive to pixels and rows on disk."""
+"""Processing of one shard, the unit of work: from archive members to pixels and index rows on disk."""
 
 import hashlib
 import itertools

@@ -1,4 +1,4 @@
-"""Classes with too few images to learn or to test: left out where that is asked for, told where not."""
+"""Classes with too few images to train or test on: dropped if requested, otherwise reported."""
 
 from collections import Counter
 from collections.abc import Sequence

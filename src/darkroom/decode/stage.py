@@ -1,4 +1,4 @@
-"""The decode stage as a whole: every file of data/raw becomes an image of data/images, or a row that says why not."""
+"""The decode stage: every file of data/raw becomes an image of data/images, or a row with the reason why not."""
 
 from collections import Counter
 from collections.abc import Sequence

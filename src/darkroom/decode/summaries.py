@@ -1,4 +1,4 @@
-"""What decode understood of the source: classes, splits, what has no label, what was left out and why; and warnings."""
+"""Summary of decode: classes, splits, unlabelled images, files left out with reasons, and warnings."""
 
 import contextlib
 import sys

@@ -1,4 +1,4 @@
-"""Whether a confidence of 80 % is right 80 % of the time: the reliability curve and its error."""
+"""Calibration of the predicted probabilities: the reliability curve and the calibration error."""
 
 import numpy as np
 import numpy.typing as npt

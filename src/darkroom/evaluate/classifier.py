@@ -1,4 +1,4 @@
-"""The trained model, loaded on the backend and threads of its training: pixels in, probabilities out."""
+"""The trained model, loaded with the backend and threads of its training: pixels in, probabilities out."""
 
 import functools
 import zipfile

@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves on a fixed grid, one column a class; and the confusion matrix, one row a pair."""
+"""ROC and precision-recall curves (one column per class), and the confusion matrix (one row per class pair)."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""Accuracy by group: images of one patient, or near-duplicates, are no independent trials."""
+"""Accuracy per group, since images of one patient, or near-duplicates, are not independent samples."""
 
 from collections.abc import Sequence
 

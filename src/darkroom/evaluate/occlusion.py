@@ -1,4 +1,4 @@
-"""What the model looked at: how much of its confidence goes when a part of the image is hidden.
+"""Occlusion sensitivity maps: how much the model's confidence drops when a part of the image is hidden.
 
 Occlusion sensitivity (Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014, 4.2) asks
 nothing of the model but predictions, so that it works for every network on every backend.

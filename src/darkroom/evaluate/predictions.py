@@ -1,4 +1,4 @@
-"""One row an image: what it is, what the model says, and the probability of every class."""
+"""The predictions table, one row per image: true label, predicted class and the probability of every class."""
 
 from collections.abc import Sequence
 from pathlib import Path

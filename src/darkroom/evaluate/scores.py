@@ -1,4 +1,4 @@
-"""Figures of merit of a classifier on test images, as flat scalars."""
+"""Classification metrics on the test images, as flat scalars."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""The stage evaluate: predictions, figures, curves and maps of the trained model on the test images."""
+"""The evaluate stage: predictions, metrics, curves and occlusion maps of the model on the test images."""
 
 import math
 from pathlib import Path

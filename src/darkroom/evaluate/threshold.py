@@ -1,4 +1,4 @@
-"""The probability from which on the second of two classes is said, chosen on the validation images."""
+"""The decision threshold of a binary classifier, chosen on the validation images."""
 
 import numpy as np
 import numpy.typing as npt

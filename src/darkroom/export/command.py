@@ -1,4 +1,4 @@
-"""What the command `darkroom export` does, for the command line to call."""
+"""The implementation of `darkroom export`, called by the command-line interface."""
 
 import sys
 from pathlib import Path

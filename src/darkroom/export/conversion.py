@@ -1,4 +1,4 @@
-"""A frozen TensorFlow graph made ONNX, in a process of its own: ``python -m darkroom.export.conversion``."""
+"""Converts a frozen TensorFlow graph to ONNX, in a subprocess: ``python -m darkroom.export.conversion``."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The formats that a model is exported to: how each is called, and the module that writes and runs it."""
+"""The export formats: the name of each, and the module that writes and runs it."""
 
 import importlib
 import importlib.util

@@ -1,4 +1,4 @@
-"""What travels with an exported model: classes, form of input and output, how to prepare a picture, versions."""
+"""Metadata saved with an exported model: classes, input and output format, preprocessing, versions."""
 
 import hashlib
 import importlib.metadata

@@ -1,4 +1,4 @@
-"""ONNX: one file, run by onnxruntime and most else."""
+"""ONNX export: one file, run by onnxruntime and most other runtimes."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Where an exported model goes: written whole or not at all, and over nothing that it should not replace."""
+"""Writes an exported model atomically, and refuses to overwrite what it should not replace."""
 
 import contextlib
 import shutil

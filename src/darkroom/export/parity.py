@@ -1,4 +1,4 @@
-"""Whether an exported model says what Keras says, on real images."""
+"""The parity check: whether an exported model predicts the same as Keras on real images."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

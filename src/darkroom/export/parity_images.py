@@ -1,4 +1,4 @@
-"""The images on which an exported model is checked: test images of the pipeline, or pictures that the user names."""
+"""The images of the parity check: test images of the pipeline, or images that the user names."""
 
 import contextlib
 import os

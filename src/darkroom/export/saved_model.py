@@ -1,4 +1,4 @@
-"""TensorFlow's SavedModel: a folder, for TensorFlow, TensorFlow Serving and what converts from it."""
+"""TensorFlow SavedModel export: a folder for TensorFlow, TensorFlow Serving and converters that read it."""
 
 import hashlib
 from pathlib import Path

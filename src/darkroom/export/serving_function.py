@@ -1,4 +1,4 @@
-"""The one function that every format is written from: raw uint8 pixels in, one probability a class out."""
+"""The serving function that every format is exported from: uint8 pixels in, one probability per class out."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What TensorFlow and the converters write on the process's standard output and error, held back."""
+"""Suppresses what TensorFlow and the converters write to stdout and stderr, unless they fail."""
 
 import contextlib
 import os

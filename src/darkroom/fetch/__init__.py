@@ -1,1 +1,1 @@
-"""The fetch stage: the archives of a source, brought to disk as they came."""
+"""The fetch stage: copies or downloads the archives of a source, unchanged."""

@@ -1,4 +1,4 @@
-"""Web addresses from params.yaml: checked, kept free of secrets, and made whole from the environment."""
+"""URLs from params.yaml: validated, kept free of secrets, and completed from environment variables."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What an archive is: told by its first bytes, checked for being whole, named so that two do not collide."""
+"""Archives: detected by their first bytes, checked for truncation, and named without collisions."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""The bundled drawings of O and X: strokes of a wobbly hand, each a pure function of (seed, split, class, number)."""
+"""The bundled synthetic drawings of O and X, each generated from (seed, split, class, number) alone."""
 
 import math
 from collections.abc import Iterator

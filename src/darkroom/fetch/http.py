@@ -1,4 +1,4 @@
-"""Archives from http and https servers: retried, resumed after a kill, checked, and never half taken for whole."""
+"""Downloads over HTTP and HTTPS: retried, resumed after a kill, verified, and never accepted when incomplete."""
 
 import hashlib
 import sys

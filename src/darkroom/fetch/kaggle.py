@@ -1,4 +1,4 @@
-"""Data sets and competitions of Kaggle, through its official client; each refusal is said in one message."""
+"""Downloads of Kaggle data sets and competitions by the official client; each failure gives one error message."""
 
 import contextlib
 import io

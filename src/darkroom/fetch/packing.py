@@ -1,4 +1,4 @@
-"""Loose files packed into one stored zip: the same files give the same bytes, whatever their dates or order on disk."""
+"""Packs loose files into one uncompressed zip, reproducibly: dates and order on disk do not change its bytes."""
 
 import zipfile
 from collections.abc import Iterable

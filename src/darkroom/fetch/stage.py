@@ -1,4 +1,4 @@
-"""The fetch stage: fill data/raw with the source's archives, as they came, and say where from."""
+"""The fetch stage: fills data/raw with the source's archives, unchanged, and records their origin."""
 
 import hashlib
 from pathlib import Path

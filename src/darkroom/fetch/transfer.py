@@ -1,4 +1,4 @@
-"""One transfer of one file over http: asked for from where the last one broke off, written as it comes."""
+"""One HTTP download of one file: resumed where the last one stopped, written to disk as it arrives."""
 
 import email.utils
 import re

@@ -1,4 +1,4 @@
-"""params.yaml, read whole into typed, checked sections: one model a section, in the file of the stage that uses it."""
+"""params.yaml as typed, validated sections: one schema per section, in the file of the stage that uses it."""
 
 from collections.abc import Mapping
 from pathlib import Path

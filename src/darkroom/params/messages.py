@@ -1,4 +1,4 @@
-"""What is wrong with params.yaml, in the words of who wrote it: one line a parameter, without the checker's terms."""
+"""Error messages for params.yaml in the user's terms: one line per parameter, without validator jargon."""
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence

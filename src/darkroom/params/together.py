@@ -1,4 +1,4 @@
-"""What sections of params.yaml ask of each other, so that a contradiction ends the first stage and not the fourth."""
+"""Checks across sections of params.yaml, so that a contradiction fails the first stage and not the fourth."""
 
 import os
 from pathlib import Path, PurePath

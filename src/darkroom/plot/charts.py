@@ -1,4 +1,4 @@
-"""Charts of figures: training curves, ROC, precision-recall, calibration, counts and the confusion matrix."""
+"""Charts of metrics: training curves, ROC, precision-recall, calibration, counts and the confusion matrix."""
 
 import numpy as np
 import pandas as pd

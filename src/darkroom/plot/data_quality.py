@@ -1,4 +1,4 @@
-"""What the report says of doubtful data: files that could not be used, images that are nearly the same, leaks."""
+"""The report's section on data quality: rejected files, near-duplicates and leaks."""
 
 from collections.abc import Sequence
 

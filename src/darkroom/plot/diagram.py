@@ -1,4 +1,4 @@
-"""The network as a drawing: a block a layer, as tall as its maps and as wide as they are many."""
+"""The network diagram: one block per layer, its height the size of the feature maps, its width their number."""
 
 from collections.abc import Mapping, Sequence
 from math import log2

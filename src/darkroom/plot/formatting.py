@@ -1,4 +1,4 @@
-"""Figures as a reader wants them: percentages, counts, sizes."""
+"""Number formatting for the report: percentages, counts, file sizes."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Images and charts as parts of the page: galleries, captions, words for those who do not see them."""
+"""Image galleries and charts for the page, with captions and alternative text for screen readers."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""An image under the map of what a model looked at."""
+"""An image with its occlusion map as an overlay."""
 
 import matplotlib as mpl
 import numpy as np

@@ -1,4 +1,4 @@
-"""HTML built from values: whatever is no HTML yet is escaped, so that a class may be called ``<script>``."""
+"""HTML built from values: text that is not HTML yet is escaped, so that a class may be called ``<script>``."""
 
 from collections.abc import Iterable, Sequence
 from html import escape

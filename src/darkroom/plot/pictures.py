@@ -1,4 +1,4 @@
-"""Pictures made of the images themselves: samples, mistakes, channels, augmentation, occlusion."""
+"""Figures made of images: samples, mistakes, channels, augmentation and occlusion maps."""
 
 from collections.abc import Sequence
 

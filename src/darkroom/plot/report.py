@@ -1,4 +1,4 @@
-"""The report: one HTML file that opens offline, on a phone, in the dark, and on paper."""
+"""The report: one HTML file that works offline, on a phone, in dark mode and in print."""
 
 from collections.abc import Mapping
 from importlib import resources

@@ -1,4 +1,4 @@
-"""The second half of the report: training, figures on test, mistakes, what the model looked at, params."""
+"""The second half of the report: training, test metrics, mistakes, occlusion maps, params."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""What the report says of how the source was read: its classes, splits, what was left out, and what was doubtful."""
+"""The report's section on the source: its classes, splits, files left out, and warnings."""
 
 from collections.abc import Mapping
 from typing import Any

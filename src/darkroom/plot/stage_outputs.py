@@ -1,4 +1,4 @@
-"""What the earlier stages left, read once: the images, their split, the model's description and what it predicted."""
+"""Outputs of the earlier stages, loaded once: images, split, model metadata and predictions."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""How every figure looks, and how it is written: the same bytes whatever the user's matplotlib settings are."""
+"""The matplotlib style and saving of figures: the same bytes whatever the user's matplotlib settings are."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""Images inside the page: PNG where they are small, WebP where they are many or large, within a budget of bytes."""
+"""Images embedded in the page within a size budget: PNG if they are small, WebP if they are many or large."""
 
 import base64
 from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""`darkroom predict`: what a trained model says of new pictures."""
+"""`darkroom predict`: predictions of a trained model for new images."""

@@ -1,4 +1,4 @@
-"""Batches of prepared pictures, made in threads while the model computes."""
+"""Batches of preprocessed images, prepared in threads while the model computes."""
 
 import itertools
 from collections import deque

@@ -1,4 +1,4 @@
-"""`darkroom predict`: pictures in, a table of labels and probabilities out, bad files told and skipped."""
+"""`darkroom predict`: images in, a table of labels and probabilities out; bad files are reported and skipped."""
 
 import contextlib
 import sys

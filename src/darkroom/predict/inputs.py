@@ -1,4 +1,4 @@
-"""The pictures that a user names: files, folders, archives and lists of them, as places that any thread can read."""
+"""The images given by the user as files, folders, archives or lists, as locations that any thread can read."""
 
 import itertools
 import os

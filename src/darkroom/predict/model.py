@@ -1,4 +1,4 @@
-"""A trained model with what its pictures need: bytes of a file in, probabilities out, as in training."""
+"""A trained model with its preprocessing: bytes of a file in, probabilities out, as in training."""
 
 import importlib.util
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The forms in which predictions are written: CSV, JSON, and the file that a Kaggle competition takes."""
+"""Output formats of predictions: CSV, JSON and the submission file of a Kaggle competition."""
 
 import csv
 import itertools

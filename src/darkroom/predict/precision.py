@@ -1,4 +1,4 @@
-"""A trained network made to compute in bfloat16: faster where the hardware has it, and about as accurate."""
+"""Inference in bfloat16: faster on hardware that supports it, and about as accurate."""
 
 from typing import Any, Literal
 

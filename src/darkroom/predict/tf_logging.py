@@ -1,4 +1,4 @@
-"""What TensorFlow logs while it starts, kept off the standard error that a command's own words go to."""
+"""Keeps TensorFlow's startup logs off stderr, where the command's own messages go."""
 
 import contextlib
 import os

@@ -1,1 +1,1 @@
-"""The same training with other seeds, as DVC experiments: how far its figures spread."""
+"""Repeats a training with different seeds, as DVC experiments, to measure the spread of its metrics."""

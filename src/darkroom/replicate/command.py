@@ -1,4 +1,4 @@
-"""What the command `darkroom replicate` does, for the command line to call."""
+"""The implementation of `darkroom replicate`, called by the command-line interface."""
 
 import re
 import signal

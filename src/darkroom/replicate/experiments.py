@@ -1,4 +1,4 @@
-"""One experiment a seed: run by DVC in a checkout of its own, or taken as it is where nothing has changed since."""
+"""One DVC experiment per seed: run in a checkout of its own, or reused if nothing has changed since."""
 
 import json
 import os

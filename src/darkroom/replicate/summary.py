@@ -1,4 +1,4 @@
-"""What a group of runs amounts to: mean, standard deviation and interval of each metric, as text, Markdown or JSON."""
+"""Summary of a group of runs: mean, standard deviation and interval per metric, as text, Markdown or JSON."""
 
 import dataclasses
 import json

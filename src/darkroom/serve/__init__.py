@@ -1,1 +1,1 @@
-"""`darkroom serve`: a small web page and JSON endpoint on this computer, asking a trained model about pictures."""
+"""`darkroom serve`: a local web page and JSON endpoint for predictions of a trained model."""

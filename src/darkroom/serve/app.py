@@ -1,4 +1,4 @@
-"""The application: its page, its JSON endpoint, and what it refuses."""
+"""The web application: its page, its JSON endpoint, and the requests that it rejects."""
 
 import asyncio
 from collections.abc import Callable, Sequence

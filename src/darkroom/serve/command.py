@@ -1,4 +1,4 @@
-"""The command itself: take the port, load the model, serve until Ctrl-C."""
+"""The command `darkroom serve`: bind the port, load the model, serve until Ctrl-C."""
 
 import contextlib
 import errno

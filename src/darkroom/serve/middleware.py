@@ -1,4 +1,4 @@
-"""What stands before every answer: no other site may ask through a visitor's browser, or embed what is answered."""
+"""Security middleware: blocks cross-site requests, and the embedding of responses in other sites."""
 
 import asyncio
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""The page: one HTML file that holds its style and its script, and fetches nothing but answers."""
+"""The web page: one HTML file with inline CSS and JavaScript that requests nothing but predictions."""
 
 import base64
 import hashlib

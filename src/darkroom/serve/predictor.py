@@ -1,4 +1,4 @@
-"""Files in, answers out: decoding in several threads, the model asked by one at a time."""
+"""Predictions for uploaded files: decoding in several threads, one call of the model at a time."""
 
 import os
 import threading

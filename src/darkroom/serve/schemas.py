@@ -1,4 +1,4 @@
-"""What the endpoint says, as JSON: one answer a file, and what the model is."""
+"""The JSON responses of the endpoint: one prediction per file, and the model's description."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""The files of a request: read as they come, in memory alone, and no further than the limits allow."""
+"""The uploaded files of a request: read as a stream, kept in memory only, within the limits."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

@@ -1,4 +1,4 @@
-"""Balance: how close the parts came to the request, in images and in the shares of the classes."""
+"""Balance of the split: how close the subset sizes and the class proportions are to those requested."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Groups: images that must not be parted, because they show the same picture or the same subject."""
+"""Groups: images that must stay in the same subset, because they show the same picture or the same subject."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Near-duplicates: one picture saved again, smaller, brighter or cropped; proposed by hashes, confirmed on the pixels.
+"""Near-duplicates (resaved, scaled, brightened or cropped copies): found by hashes, confirmed on the pixels.
 
 Perceptual hashes of different pictures of one kind (shoes on white, digits) often agree, so they only propose pairs. A
 pair is confirmed where the pictures themselves correlate, as they are or with one of them cropped a little.

@@ -1,4 +1,4 @@
-"""Ready-made splits: what to keep of a split that came with the source, and what it leaks."""
+"""Predefined splits: what to keep of a split that came with the source, and which leaks it has."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Warnings of split: groups of look-alikes that may be wrong, or tell of wrong labels."""
+"""Warnings of the split stage: groups of near-duplicates that may be wrong, or may point to wrong labels."""
 
 import sys
 from collections import Counter

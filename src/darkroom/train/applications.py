@@ -1,4 +1,4 @@
-"""Ready-made networks, of keras.applications and EfficientNet-Lite, with random weights or trained ones."""
+"""Networks of keras.applications, and EfficientNet-Lite, with random or pretrained weights."""
 
 import inspect
 import re

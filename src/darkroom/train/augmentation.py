@@ -1,4 +1,4 @@
-"""Augmentation of each training image: one warp, then color, a pure function of (seed, pass, image id)."""
+"""Augmentation of each training image: one warp, then color, determined by seed, pass over the data and image."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Batches for Keras: pixels taken from the shards, augmented by threads beside the training step."""
+"""Batches for Keras: pixels read from the shards and augmented in threads during the training step."""
 
 import functools
 import threading

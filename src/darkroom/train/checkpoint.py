@@ -1,4 +1,4 @@
-"""One file that holds a training as it stands after an epoch, so that a killed run goes on to the very same bits."""
+"""The checkpoint: the full training state after an epoch, so that a resumed run is bit-identical."""
 
 import contextlib
 import hashlib

@@ -1,4 +1,4 @@
-"""What pixels look like: brightness, contrast, channel shift, saturation and hue in one step; erasing."""
+"""Color augmentation: brightness, contrast, channel shift, saturation and hue in one step; random erasing."""
 
 from dataclasses import dataclass
 

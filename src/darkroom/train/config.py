@@ -1,4 +1,4 @@
-"""What is asked of a training."""
+"""The configuration of a training run."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What a network is trained on: images, which of them belong to train and to validation, and their targets."""
+"""The data set of a training run: images, the train and validation subsets, and the targets."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Random numbers as a pure function of what they are for: seed, purpose, pass over the images, and image."""
+"""Stateless random numbers: a pure function of seed, purpose, pass over the data, and image."""
 
 import hashlib
 from collections.abc import Iterable

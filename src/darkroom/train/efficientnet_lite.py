@@ -1,4 +1,4 @@
-"""EfficientNet-Lite, which keras.applications lacks: EfficientNet without what small devices are slow at.
+"""EfficientNet-Lite, missing in keras.applications: EfficientNet without operations slow on small devices.
 
 Neither squeeze-and-excitation nor swish: the rectifier up to 6 instead, and stem and top of one width whatever the
 size. After TensorFlow's ``efficientnet/lite`` (Tan and Le, "EfficientNet: rethinking model scaling for convolutional

@@ -1,4 +1,4 @@
-"""How a network is compiled on the backend that was started: in which precision, and whether by XLA."""
+"""Compilation of a network for the active backend: in which precision, and whether with XLA."""
 
 from pathlib import Path
 

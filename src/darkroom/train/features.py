@@ -1,4 +1,4 @@
-"""What a frozen network sees in each picture: computed once, and kept beside the checkpoints for later trainings."""
+"""Features of each image from a frozen network: computed once, cached beside the checkpoints for later runs."""
 
 import contextlib
 import functools

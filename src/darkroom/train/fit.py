@@ -1,4 +1,4 @@
-"""The fit itself: phases of epochs over endless batches, from the first epoch or from a checkpoint on."""
+"""The training loop: phases of epochs over infinitely repeated batches, from the start or from a checkpoint."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

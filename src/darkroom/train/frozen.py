@@ -1,4 +1,4 @@
-"""Training behind a frozen network: its features computed once, and a head fitted to them."""
+"""Training on top of a frozen network: its features are computed once, and a head is fitted to them."""
 
 from collections.abc import Callable
 from dataclasses import replace

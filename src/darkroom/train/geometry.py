@@ -1,4 +1,4 @@
-"""Where pixels go: flips, rotation, shear, zoom, shifts and crop composed into one warp an image."""
+"""Geometric augmentation: flips, rotation, shear, zoom, shifts and crop composed into one warp per image."""
 
 from dataclasses import dataclass
 

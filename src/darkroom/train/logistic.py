@@ -1,4 +1,4 @@
-"""The last layer solved rather than walked to: logistic regression by L-BFGS, its strength chosen on validation."""
+"""The last layer as logistic regression by L-BFGS, its regularization strength chosen on validation."""
 
 from typing import Any, NamedTuple
 

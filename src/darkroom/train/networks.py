@@ -1,4 +1,4 @@
-"""The networks of `model.network`, each built by parameters from named, seeded layers."""
+"""The architectures of `model.network`, each built from its parameters with named, seeded layers."""
 
 import hashlib
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The optimizers of `train.optimizer`, with clipping, weight decay and an average of the weights."""
+"""The optimizers of `train.optimizer`, with gradient clipping, weight decay and weight averaging."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""ImageNet weights from installed packages of data: found without an import, and checked before they are read."""
+"""ImageNet weights from installed Python packages: located without import, and verified before they are read."""
 
 import hashlib
 import importlib.util

@@ -1,4 +1,4 @@
-"""Pretrained weights: where they come from, whether they are those expected, and which networks they fit."""
+"""Pretrained weights: their source, their verification, and the networks they fit."""
 
 import contextlib
 import hashlib

@@ -1,4 +1,4 @@
-"""Learning rates as a function of the step, so that every backend and a resumed run follow the same curve."""
+"""Learning-rate schedules as functions of the step: the same on every backend and in a resumed run."""
 
 import math
 from typing import Any

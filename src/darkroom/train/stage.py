@@ -1,4 +1,4 @@
-"""The train stage: read images and split, fit the network, write the model and how it went."""
+"""The train stage: read images and split, fit the network, write the model and the training history."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What the network is to answer: the head that fits the classes, targets by image, and the weight of each class."""
+"""The network's classification head, the target of each image, and the class weights."""
 
 from collections.abc import Sequence
 from typing import Literal

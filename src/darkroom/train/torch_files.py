@@ -1,4 +1,4 @@
-"""Tensors out of PyTorch's older file format, read without PyTorch and without running what a pickle can run.
+"""Reads tensors from PyTorch's legacy file format, without PyTorch and without executing pickled code.
 
 Such a file is five pickles (a magic number, a version, facts about the machine, the tensors, the names of their
 storages) and then, for each storage, its length as int64 and its numbers. The names that a pickle may call are few and

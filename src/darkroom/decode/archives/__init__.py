@@ -1,4 +1,4 @@
-"""Archives: every file in them as a member, read from any thread, process or machine where it lies."""
+"""Archives: every file in them is a member that any thread, process or machine can read without unpacking."""
 
 from darkroom.decode.archives.listing import PICTURES, Member, members, members_of, read
 

@@ -1,4 +1,4 @@
-"""Where the bytes of one file lie inside an archive, and how to read them from any thread, process or machine."""
+"""The byte range of each file inside an archive, readable from any thread, process or machine."""
 
 import bz2
 import lzma

@@ -1,4 +1,4 @@
-"""Every file of every archive in data/raw, as members that any thread or process can read where they lie."""
+"""Lists every file of every archive in data/raw, as members that any thread or process can read in place."""
 
 import itertools
 import sys

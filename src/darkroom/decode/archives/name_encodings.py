@@ -1,4 +1,4 @@
-"""The text that an archive's names were before they became bytes, where these are not UTF-8.
+"""Finds the character encoding of an archive's file names where it is not UTF-8.
 
 A zip made by Windows or by an old program holds its names in the code page of that machine and does not say which.
 The names of one archive come from one machine, so they are judged together: the code page that makes them most likely

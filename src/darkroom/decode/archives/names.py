@@ -1,4 +1,4 @@
-"""The names that archives give their files, made into ids: plain, safe, the same on every machine."""
+"""File names in archives, normalized to image ids that are safe and the same on every machine."""
 
 import re
 import unicodedata

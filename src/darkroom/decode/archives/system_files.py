@@ -1,4 +1,4 @@
-"""What systems and tools leave beside a user's files, told by name: it is no part of any data set."""
+"""Files that operating systems and tools add (not part of the data set), recognized by name."""
 
 _FOLDERS = {
     "__macosx": "macOS keeps a file's attributes there",

@@ -1,4 +1,4 @@
-"""The files that a tar lists, read header by header; a damaged header costs the files until the next sound one."""
+"""Lists the files of a tar, header by header; a damaged header loses the files up to the next valid one."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""The files that a zip lists, read from its central directory alone: nothing is unpacked, damage costs what it hits."""
+"""Lists the files of a zip from its central directory, without unpacking; damage loses only the files it hits."""
 
 import binascii
 import mmap

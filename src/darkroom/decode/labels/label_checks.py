@@ -1,4 +1,4 @@
-"""Labels that may not be what was meant: merged, written in two ways, joined, numbers, masks among pictures."""
+"""Checks for suspicious labels: merged, spelled in two ways, joined, numeric; and for masks among the images."""
 
 import glob
 import re

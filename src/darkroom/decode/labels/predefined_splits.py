@@ -1,4 +1,4 @@
-"""What predefined splits are called, and which folders of a source are such splits: the layout as a whole says so."""
+"""Names of predefined splits, and detection of split folders from the folder layout of the whole source."""
 
 import re
 from collections import defaultdict

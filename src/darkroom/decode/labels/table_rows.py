@@ -1,4 +1,4 @@
-"""What the rows of a table of labels say: which image, its label, in one column or in one column a class, its split."""
+"""The meaning of a label table's columns: image, label (one column, or one column per class) and split."""
 
 import unicodedata
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A table of labels as it comes: bytes in some encoding and with some separator, made into rows of cells."""
+"""Reads a label table, of many text encodings and delimiters, into rows of cells."""
 
 import codecs
 import csv

@@ -1,1 +1,1 @@
-"""Pictures: the bytes of one file become the pixels of one image."""
+"""Image decoding: from the bytes of one file to the pixels of one image."""

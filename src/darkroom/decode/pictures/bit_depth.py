@@ -1,4 +1,4 @@
-"""Samples of 16 bits made 8: which of the 16 hold anything is the data set's affair, not the file's.
+"""Conversion of 16-bit samples to 8 bits; which bits carry data is decided per data set, not per file.
 
 Cameras, microscopes and scanners count in 10, 12 or 14 bits and store that in 16: 4095 is white, and nothing in the
 file says so.

@@ -1,4 +1,4 @@
-"""What image decoders written in C say on the process's standard error: heard, attributed to one picture, not printed.
+"""Captures the stderr of image decoders written in C: attributed to the image concerned, not printed.
 
 libjpeg decodes a damaged scan into a full-size picture, partly wrong, and its only sign is a line on stderr; neither
 OpenCV nor Pillow passes it on. While anyone is :func:`listening`, file descriptor 2 leads into a temporary file. If it

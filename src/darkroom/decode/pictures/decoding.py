@@ -1,4 +1,4 @@
-"""Bytes to pixels: the one place that decides whether a picture can be used, and what its pixels are.
+"""Decodes bytes to pixels; the only place that decides whether an image can be used.
 
 JPEG, nearly all of what data sets hold, is decoded by OpenCV, Netpbm by :mod:`.netpbm`, every other format and CMYK by
 Pillow; where OpenCV gives up on a JPEG, Pillow has the last word and supplies the reason. EXIF orientation is applied,

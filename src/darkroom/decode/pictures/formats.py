@@ -1,4 +1,4 @@
-"""What a file says it is in its first bytes: its real format and, for some formats, the facts of its header."""
+"""Detects a file's real image format from its first bytes and, for some formats, reads its header."""
 
 import struct
 import zlib

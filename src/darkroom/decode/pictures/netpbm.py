@@ -1,4 +1,4 @@
-"""The Netpbm formats, PBM, PGM, PPM and PAM: pixels that nearly stand as they are, behind a few words of text.
+"""The Netpbm formats (PBM, PGM, PPM, PAM): almost raw pixels after a short text header.
 
 Pillow and OpenCV each read a part of them, and differ in what becomes of more than 8 bits. The formats' own
 descriptions: pbm(5), pgm(5), ppm(5) and pam(5) of Netpbm.

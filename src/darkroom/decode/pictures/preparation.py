@@ -1,4 +1,4 @@
-"""How a file's bytes become one image of the data set; `predict` does the same to a new picture."""
+"""Preprocessing of one file's bytes into one image of the data set; `predict` does the same to new images."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple, Self

@@ -1,4 +1,4 @@
-"""From a picture's own size to the size that the network takes: squash, fit or crop."""
+"""Resizing of an image to the network's input size: squash, fit or crop."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""The steps that `image.steps` may name: small pure functions from a picture to a picture, all by OpenCV.
+"""The preprocessing steps that `image.steps` may name: pure functions from image to image, using OpenCV.
 
 Each takes and returns uint8 pixels, (height, width) grayscale or (height, width, 3) RGB, and keeps the channels. Steps
 about brightness work on the luma of a colour picture and leave its hues.

@@ -1,4 +1,4 @@
-"""Small pictures of files that were rejected, so that a reader of the report sees what was left out."""
+"""Thumbnails of rejected files, so that the report shows what was left out."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
