@@ -29,14 +29,14 @@ from joblib import cpu_count
 
 from darkroom import backends, recipes
 from darkroom import images as formats
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.images import Images
 from darkroom.params import AugmentParams
 from darkroom.train.augmentation import augment
 from darkroom.train.batches import training_batches
 from darkroom.train.config import Config
 from darkroom.train.dataset import Examples
-from darkroom.train.draws import image_keys
+from darkroom.train.random_numbers import image_keys
 
 TIMES, LONGER, OF_IN_MEMORY = 8.0, 1.05, 0.97
 SHAPES = [(80, 80, 1), (64, 64, 3), (112, 112, 3), (150, 150, 3)]

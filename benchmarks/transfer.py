@@ -35,7 +35,7 @@ def rates(images: Images, repeat: int) -> None:
     import keras
     import tensorflow as tf
 
-    from darkroom.train import applications, efficientnet_lite, features, packaged, torch_files
+    from darkroom.train import applications, efficientnet_lite, features, packaged_weights, torch_files
 
     params = recipes.read(pipeline.ROOT / "recipes", "transfer").params().model
     inputs = keras.layers.Input(images.shape, name="pixels", dtype="float32")
@@ -45,7 +45,7 @@ def rates(images: Images, repeat: int) -> None:
     pixels = images.take(rows)
     x = applications.prepare(inputs, params.application)
     unfolded = efficientnet_lite.build(params.application, x)
-    efficientnet_lite.assign(unfolded, torch_files.read(packaged.read(params.application)))
+    efficientnet_lite.assign(unfolded, torch_files.read(packaged_weights.read(params.application)))
     pooled = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(unfolded.output))
 
     def in_batches(compute: Callable[[np.ndarray], object]) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from darkroom import files, images
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 
 SHAPE = (5, 4, 3)
 LABELS = ["cat", "NA", 'a "dog", here', "", "007", "ümlaut", "-1"]

@@ -16,9 +16,11 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Recipes, comparisons and model use, beside the pipeline that `dvc repro` runs.",
+    help="Commands beside the pipeline that `dvc repro` runs: apply recipes, compare and repeat runs, use the model.",
 )
-recipe_app = typer.Typer(no_args_is_help=True, help="Published results as ready params.yaml files.")
+recipe_app = typer.Typer(
+    no_args_is_help=True, help="Complete params.yaml files that reproduce published results."
+)
 app.add_typer(recipe_app, name="recipe")
 
 RECIPES = Path("recipes")
@@ -79,7 +81,9 @@ def recipe_use(
     name: Annotated[str, typer.Argument(help="A name from `darkroom recipe list`.")],
     inbox: Annotated[
         str | None,
-        typer.Option(help="Use your own images: this folder or archive in data/inbox/."),
+        typer.Option(
+            help="Name of a folder or archive in data/inbox/ to use instead of the recipe's data set."
+        ),
     ] = None,
     training_only: Annotated[
         bool,
@@ -110,10 +114,10 @@ def compare_command(
     a: Annotated[
         str,
         typer.Argument(
-            help="A git revision, an experiment or `workspace`; or a group of them: a,b,c or NAME@."
+            help="Run A: a Git revision, a DVC experiment or `workspace`; or a group: REV,REV,… or NAME@."
         ),
     ] = "HEAD",
-    b: Annotated[str, typer.Argument(help="The run, or group of runs, to compare with A.")] = "workspace",
+    b: Annotated[str, typer.Argument(help="Run B, given in the same way.")] = "workspace",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_md: Annotated[bool, typer.Option("--md", help="Print Markdown, for a pull request.")] = False,
     as_html: Annotated[
@@ -121,7 +125,7 @@ def compare_command(
         typer.Option("--html", help="Print an HTML page that shows the images on which A and B disagree."),
     ] = False,
 ) -> None:
-    """Test whether run B is significantly more accurate than run A on their shared test images."""
+    """Test whether the accuracies of runs A and B differ significantly on their shared test images."""
     from darkroom.compare import command as comparison
 
     chosen: list[comparison.Form] = []
@@ -144,8 +148,8 @@ def serve_command(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")
     ] = 8000,
-    max_bytes: Annotated[int, typer.Option(min=1, help="Largest request, in bytes.")] = 50_000_000,
-    max_images: Annotated[int, typer.Option(min=1, help="Most files in one request.")] = 64,
+    max_bytes: Annotated[int, typer.Option(min=1, help="Maximum size of a request, in bytes.")] = 50_000_000,
+    max_images: Annotated[int, typer.Option(min=1, help="Maximum number of files in a request.")] = 64,
 ) -> None:
     """Serve the model over HTTP: a web page to drop images on, and a JSON endpoint."""
     from darkroom.serve import command as server
@@ -156,27 +160,33 @@ def serve_command(
 @command(app, "replicate")
 def replicate_command(
     seeds: Annotated[int, typer.Option(help="Number of runs, each with its own training seed.")] = 5,
-    start: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    start: Annotated[int, typer.Option(help="First seed; the other runs count up from it.")] = 0,
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set-param", "-S", help="Set a parameter in all runs, as in `dvc exp run`.", metavar="KEY=VALUE"
+            "--set-param",
+            "-S",
+            help="Set a parameter in all runs, as `dvc exp run -S`; repeatable.",
+            metavar="KEY=VALUE",
         ),
     ] = None,
     name: Annotated[
         str | None,
         typer.Option(
-            "--name", "-n", help="Name of the group; default: the branch, followed by the settings."
+            "--name", "-n", help="Name of the group of runs; default: the Git branch and what -S sets."
         ),
     ] = None,
     split_seeds: Annotated[
         bool,
-        typer.Option("--split-seeds", help="Vary split.seed with the seed too: each run gets its own split."),
+        typer.Option(
+            "--split-seeds",
+            help="Vary split.seed with the training seed: each run gets its own train/validation/test split.",
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_md: Annotated[bool, typer.Option("--md", help="Print Markdown.")] = False,
 ) -> None:
-    """Repeat training with different seeds, as DVC experiments, and report mean, standard deviation and interval.
+    """Repeat training with different seeds, as DVC experiments; report mean, deviation and interval of each metric.
 
     The runs are called NAME@0, NAME@1 …; `darkroom compare NAME@ OTHER@` compares two such groups.
     """
@@ -206,7 +216,9 @@ def export_command(
     ] = Path("models"),
     output: Annotated[
         Path | None,
-        typer.Option(help="File to write (a folder for savedmodel); default: in the current folder."),
+        typer.Option(
+            help="Output path: a file, or a folder for savedmodel; default: in the current folder, named as the model."
+        ),
     ] = None,
     images: Annotated[
         list[Path] | None,
@@ -216,7 +228,7 @@ def export_command(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing export.")] = False,
 ) -> None:
-    """Export the model to ONNX, TFLite or SavedModel, and verify that it predicts what Keras does."""
+    """Export the model to ONNX, TFLite or SavedModel, and verify that its predictions match those of Keras."""
     from darkroom.export import command as exporting
 
     typer.echo(exporting.run(model, to, output, images or [], force, Path()))
@@ -226,7 +238,7 @@ def export_command(
 def predict_command(
     paths: Annotated[
         list[str],
-        typer.Argument(help="Image files, folders and archives of them; - reads a list of paths from stdin."),
+        typer.Argument(help="Image files, folders or archives; - reads a list of paths from stdin."),
     ],
     model: Annotated[
         Path,
@@ -247,8 +259,8 @@ def predict_command(
     label: Annotated[
         Literal["index", "probability", "name"] | None,
         typer.Option(
-            help="With --format kaggle: what the label column holds: the class index (default), the probability of the "
-            "second of two classes, or the class name."
+            help="With --format kaggle: content of the label column: class index (default), probability of the second "
+            "of two classes, or class name."
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 256,
@@ -266,7 +278,11 @@ def predict_command(
         ),
     ] = "float32",
     max_bytes: Annotated[
-        int, typer.Option(min=1, help="Reject files, and archives with content, larger than this, in bytes.")
+        int,
+        typer.Option(
+            min=1,
+            help="Maximum bytes of a file, or of an archive with its content; larger ones are rejected.",
+        ),
     ] = 20_000_000_000,
 ) -> None:
     """Predict the class of new images, preprocessed exactly as in training.
@@ -282,12 +298,23 @@ def predict_command(
 
 @command(app, "verify")
 def verify_command(
-    recipe: Annotated[str | None, typer.Option(help="Run this recipe twice and compare the outputs.")] = None,
-    inbox: Annotated[str | None, typer.Option(help="With --recipe: use these images in data/inbox/.")] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Instead of the last commit: run this recipe twice and compare the outputs."),
+    ] = None,
+    inbox: Annotated[
+        str | None,
+        typer.Option(
+            help="With --recipe: name of a folder or archive in data/inbox/ to use instead of its data set."
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "-S", "--set-param", metavar="KEY=VALUE", help="Run twice with this parameter set; repeatable."
+            "-S",
+            "--set-param",
+            metavar="KEY=VALUE",
+            help="Run twice with this parameter, as `dvc exp run -S`, and compare the outputs; repeatable.",
         ),
     ] = None,
 ) -> None:

@@ -24,7 +24,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from darkroom import UserError, files
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.params import ImageParams
 
 INDEX_COLUMNS = ("id", "label", "split", "width", "height", "bytes", "sha256", "phash")

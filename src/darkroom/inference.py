@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from darkroom.arrays import Floats, Pixels
+from darkroom.array_types import Floats, Pixels
 
 
 def compiled(network: Any) -> Callable[[Pixels], Floats]:

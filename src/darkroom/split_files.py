@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from darkroom import files
-from darkroom.arrays import Rows
+from darkroom.array_types import Rows
 
 PARTS = ("train", "validation", "test")
 

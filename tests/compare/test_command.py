@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from darkroom import UserError, files, images
-from darkroom.compare import command, report
+from darkroom.compare import command, revision_comparison
 from tests.project import Project
 
 pytestmark = pytest.mark.slow  # a dozen real dvc commands make the repository
@@ -45,7 +45,7 @@ def test_the_workspace_is_compared_with_head_by_default(project: Any) -> None:
     try:
         path.unlink()  # a link into the cache perhaps: replaced, never written through
         path.write_bytes(content.replace(b"cat/4.png,cat,cat", b"cat/4.png,cat,dog"))
-        got = report.compare(repo=project.folder)
+        got = revision_comparison.compare(repo=project.folder)
         assert got.names == ("HEAD", "workspace")
         assert [row.id for row in got.result.only_a] == ["cat/4.png"]
     finally:
@@ -262,7 +262,7 @@ def test_predictions_that_were_changed_by_hand_are_not_compared(project: Any) ->
         with pytest.raises(
             UserError, match=r"test\.csv is not what the stage evaluate wrote: .* `dvc repro`"
         ):
-            report.compare(repo=project.folder)
+            revision_comparison.compare(repo=project.folder)
     finally:
         (folder / files.SEAL).unlink()
         path.write_bytes(content)

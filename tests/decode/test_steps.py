@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.decode.pictures import resizing, steps
 
 RANDOM = np.random.default_rng(0)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from darkroom.fetch.http import fetch_http
-from darkroom.fetch.transfer import Patience
+from darkroom.fetch.http_transfer import Patience
 from darkroom.params import SourceParams
 
 DEFAULTS: dict[str, Any] = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from darkroom import UserError
-from darkroom.fetch.transfer import Patience
+from darkroom.fetch.http_transfer import Patience
 from tests.fetch.conftest import ZIP, Answerer, Download, File, Site, make_zip, nothing_kept, only, starts
 
 HTML = b"<!DOCTYPE html><html><body>Please log in</body></html>" + b" " * 1000

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from darkroom import UserError
+from darkroom.fetch.http_transfer import Patience
 from darkroom.fetch.kaggle import Wanted, fetch_kaggle
-from darkroom.fetch.transfer import Patience
 from tests.fetch.conftest import Answerer, File, Site, make_zip
 from tests.waiting import wait_until
 
@@ -210,7 +210,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from darkroom.fetch.kaggle import Wanted, fetch_kaggle
-from darkroom.fetch.transfer import Patience
+from darkroom.fetch.http_transfer import Patience
 folder = Path(sys.argv[1])
 fetch_kaggle(Wanted("tongpython/cat-and-dog", 1, None), 10**9, folder / "raw", folder / "partials", Patience())
 """

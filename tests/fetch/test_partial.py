@@ -15,7 +15,7 @@ import pytest
 
 from darkroom import UserError
 from darkroom.fetch import partial
-from darkroom.fetch.transfer import Patience
+from darkroom.fetch.http_transfer import Patience
 from tests.fetch.conftest import ZIP, Answerer, Download, File, Site, make_zip, only, starts
 from tests.waiting import wait_until
 
@@ -23,7 +23,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from darkroom.fetch.http import fetch_http
-from darkroom.fetch.transfer import Patience
+from darkroom.fetch.http_transfer import Patience
 url, folder, limit = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 if limit:
     import resource

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from darkroom.plot import formatting
-from darkroom.plot.diagram import diagram
-from darkroom.plot.heatmap import overlay
 from darkroom.plot.html import Html, element, table
-from darkroom.plot.pictures import channels, sample_rows
+from darkroom.plot.image_figures import channels, sample_rows
+from darkroom.plot.network_diagram import diagram
+from darkroom.plot.occlusion_overlay import overlay
 from darkroom.plot.stage_outputs import read_results
 from darkroom.plot.thumbnails import data_urls
 

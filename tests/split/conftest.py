@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from darkroom import files, images
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 
 Write = Callable[..., Path]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from darkroom.split import balance
+from darkroom.split import proportions
 
 
 def test_the_metrics_of_a_small_split() -> None:
@@ -11,7 +11,7 @@ def test_the_metrics_of_a_small_split() -> None:
     classes = np.array([0, 1, 0, 1, 0, 1, 0, 0])
     groups = np.array([0, 1, 1, 1, 4, 5, 0, 7])
     alike = np.array([0, 1, 1, 3, 4, 5, 0, 7])
-    assert balance.measure(parts, classes, groups, alike, (0.6, 0.2, 0.2)) == {
+    assert proportions.measure(parts, classes, groups, alike, (0.6, 0.2, 0.2)) == {
         "train": 4,
         "validation": 2,
         "test": 2,
@@ -26,8 +26,8 @@ def test_the_metrics_of_a_small_split() -> None:
 
 
 def test_an_empty_part_does_not_count_against_the_balance() -> None:
-    assert balance.balance_error(np.array([0, 0, 2, 2]), np.array([0, 1, 0, 1])) == 0
+    assert proportions.balance_error(np.array([0, 0, 2, 2]), np.array([0, 1, 0, 1])) == 0
 
 
 def test_parts_that_came_with_the_source_have_no_fraction_to_miss() -> None:
-    assert balance.fraction_error(np.array([60, 20, 500]), (0.75, 0.25, 0.0)) == pytest.approx(0)
+    assert proportions.fraction_error(np.array([60, 20, 500]), (0.75, 0.25, 0.0)) == pytest.approx(0)

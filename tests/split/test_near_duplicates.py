@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits, load_sample_images
 
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.images import Images
 from darkroom.phash import perceptual_hashes
 from darkroom.split import near_duplicates

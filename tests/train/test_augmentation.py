@@ -10,13 +10,13 @@ import pytest
 
 from darkroom import UserError
 from darkroom import images as formats
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.images import Images
 from darkroom.train import color, geometry
 from darkroom.train.augmentation import augment, check, examples
 from darkroom.train.color import Tint
-from darkroom.train.draws import Keys, image_keys
 from darkroom.train.geometry import Placement
+from darkroom.train.random_numbers import Keys, image_keys
 from tests.train.augment_section import OFF, params
 
 ALL = params(

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from darkroom.train.draws import image_keys, uniform, within
+from darkroom.train.random_numbers import image_keys, uniform, within
 
 NUMBER = 50_000
 

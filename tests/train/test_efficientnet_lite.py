@@ -14,7 +14,7 @@ from keras import layers
 from sklearn.datasets import load_sample_image
 
 from darkroom import UserError
-from darkroom.train import applications, efficientnet_lite, networks, packaged, torch_files
+from darkroom.train import applications, efficientnet_lite, networks, packaged_weights, torch_files
 
 # TensorFlow's variables do not know NumPy 2's `copy` keyword yet, and Keras reads them through it.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -28,7 +28,7 @@ def classifier(name: str, side: int, folded: bool = True):
     network = efficientnet_lite.build(
         name, applications.prepare(inputs, name), include_top=True, folded=folded
     )
-    efficientnet_lite.assign(network, torch_files.read(packaged.read(name)))
+    efficientnet_lite.assign(network, torch_files.read(packaged_weights.read(name)))
     return keras.Model(inputs, network.output)
 
 
@@ -93,7 +93,7 @@ REFERENCE = {
 
 
 def installed(name: str) -> bool:
-    return importlib.util.find_spec(packaged.WEIGHTS[name].package) is not None
+    return importlib.util.find_spec(packaged_weights.WEIGHTS[name].package) is not None
 
 
 @pytest.mark.parametrize("folded", [True, False])
@@ -111,7 +111,7 @@ def test_logits_are_those_of_that_network_run_here_on_real_photos(name, real_ima
     theirs = pytest.importorskip("efficientnet_lite_pytorch").EfficientNet
     if not installed(name):
         pytest.skip(f"the weights of {name} are not installed: make extra-lite")
-    side, known = SIDES[name], packaged.WEIGHTS[name]
+    side, known = SIDES[name], packaged_weights.WEIGHTS[name]
     photos = [
         *sorted(real_images.glob("flower_photos/*/*.jpg"))[::300],
         *real_images.glob("dogs-vs-cats/train/*.7.jpg"),
@@ -143,7 +143,7 @@ def features(network, pixels):
 
 def test_a_file_as_timm_publishes_it_gives_the_same_network(sections, tmp_path):
     network = efficientnet_lite.build("EfficientNetLite0", layers.Input((64, 64, 3)), include_top=True)
-    tensors = torch_files.read(packaged.read("EfficientNetLite0"))
+    tensors = torch_files.read(packaged_weights.read("EfficientNetLite0"))
     ours, theirs = efficientnet_lite._of_package(network), efficientnet_lite._of_timm(network)
     named = {
         f"{theirs[layer]}.{what}": np.ascontiguousarray(tensors[f"{name}.{what}"])
@@ -223,21 +223,21 @@ def fake_package(folder: Path, content: bytes) -> str:
 def test_a_package_is_read_without_importing_it_and_only_if_it_is_the_one_known(tmp_path, monkeypatch):
     digest = fake_package(tmp_path, b"weights")
     monkeypatch.syspath_prepend(tmp_path)
-    known = packaged.Package("lite_of_test", "weights.pth", digest, "lite")
-    monkeypatch.setitem(packaged.WEIGHTS, "EfficientNetLite1", known)
-    assert packaged.read("EfficientNetLite1") == b"weights"
+    known = packaged_weights.Package("lite_of_test", "weights.pth", digest, "lite")
+    monkeypatch.setitem(packaged_weights.WEIGHTS, "EfficientNetLite1", known)
+    assert packaged_weights.read("EfficientNetLite1") == b"weights"
     (tmp_path / "lite_of_test" / "weights.pth").write_bytes(b"other")
     with pytest.raises(
         UserError, match=rf"expected sha256 {digest}, got {hashlib.sha256(b'other').hexdigest()}"
     ):
-        packaged.read("EfficientNetLite1")
+        packaged_weights.read("EfficientNetLite1")
 
 
 def test_a_package_that_is_not_installed_names_the_extra(monkeypatch):
-    known = packaged.WEIGHTS["EfficientNetLite1"]._replace(package="not_there")
-    monkeypatch.setitem(packaged.WEIGHTS, "EfficientNetLite1", known)
+    known = packaged_weights.WEIGHTS["EfficientNetLite1"]._replace(package="not_there")
+    monkeypatch.setitem(packaged_weights.WEIGHTS, "EfficientNetLite1", known)
     with pytest.raises(UserError, match="not_there is not installed; `make extra-lite`"):
-        packaged.read("EfficientNetLite1")
+        packaged_weights.read("EfficientNetLite1")
 
 
 def test_what_keras_downloads_is_recorded_by_its_sha256(sections, tmp_path, monkeypatch):

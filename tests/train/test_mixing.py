@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from darkroom.arrays import Floats, Pixels
-from darkroom.train.draws import Keys, image_keys
+from darkroom.array_types import Floats, Pixels
 from darkroom.train.mixing import mix
+from darkroom.train.random_numbers import Keys, image_keys
 from tests.train.augment_section import params
 
 

@@ -6,7 +6,7 @@ from html import escape
 
 from darkroom.compare.comparison import Comparison
 from darkroom.compare.document import Document, Table, document
-from darkroom.compare.report import Report
+from darkroom.compare.revision_comparison import Report
 
 LISTED = 48
 """Discordant images of each kind on the page."""

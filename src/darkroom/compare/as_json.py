@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from darkroom.compare.replicates import Replicates
-from darkroom.compare.report import Report
+from darkroom.compare.revision_comparison import Report
 
 
 def render(report: Report) -> str:

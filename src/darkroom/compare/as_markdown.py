@@ -3,7 +3,7 @@
 import re
 
 from darkroom.compare.document import Table, document
-from darkroom.compare.report import Report
+from darkroom.compare.revision_comparison import Report
 
 
 def render(report: Report) -> str:

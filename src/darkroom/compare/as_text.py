@@ -1,7 +1,7 @@
 """A comparison as plain text, for the terminal."""
 
 from darkroom.compare.document import Table, document
-from darkroom.compare.report import Report
+from darkroom.compare.revision_comparison import Report
 
 
 def render(report: Report) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from darkroom.compare import as_html, as_json, as_markdown, as_text, pictures, report, revisions
+from darkroom.compare import as_html, as_json, as_markdown, as_text, pictures, revision_comparison, revisions
 from darkroom.compare.comparison import Comparison
 
 Form = Literal["text", "md", "json", "html"]
@@ -15,7 +15,7 @@ def run(a: str = "HEAD", b: str = revisions.WORKSPACE, form: Form = "text", repo
     Parameters
     ----------
     a, b : str
-        As in :func:`darkroom.compare.report.compare`.
+        As in :func:`darkroom.compare.revision_comparison.compare`.
     form : str
         text, md, json or html.
     repo : Path
@@ -24,15 +24,15 @@ def run(a: str = "HEAD", b: str = revisions.WORKSPACE, form: Form = "text", repo
     Raises
     ------
     UserError
-        As in :func:`darkroom.compare.report.compare`.
+        As in :func:`darkroom.compare.revision_comparison.compare`.
     """
-    compared = report.compare(a, b, repo)
+    compared = revision_comparison.compare(a, b, repo)
     if form == "html":
         return as_html.render(compared, pictures.thumbnails(compared, listed(compared), repo))
     return {"text": as_text.render, "md": as_markdown.render, "json": as_json.render}[form](compared)
 
 
-def listed(compared: report.Report) -> list[str]:
+def listed(compared: revision_comparison.Report) -> list[str]:
     """Return the images that the page lists."""
     if not isinstance(compared.result, Comparison):
         return []

@@ -7,7 +7,7 @@ from typing import Any
 from darkroom.compare import verdict
 from darkroom.compare.comparison import Comparison, Discordant
 from darkroom.compare.replicates import Replicates
-from darkroom.compare.report import Report
+from darkroom.compare.revision_comparison import Report
 
 SHOWN_METRICS = (
     "accuracy",

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from darkroom.compare import revisions
-from darkroom.compare.report import Report
+from darkroom.compare.revision_comparison import Report
 from darkroom.images import Images
 
 

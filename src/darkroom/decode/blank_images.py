@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 
 
 def value_of(pixels: Pixels) -> str:

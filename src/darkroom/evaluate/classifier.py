@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darkroom import UserError, backends, files, inference
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 
 Probabilities = npt.NDArray[np.float32]
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from darkroom.arrays import ClassNumbers
+from darkroom.array_types import ClassNumbers
 from darkroom.evaluate.classifier import Probabilities
 
 GRID = np.linspace(0, 1, 101)

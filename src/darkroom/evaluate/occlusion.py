@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.evaluate.classifier import Probabilities
 
 Map = npt.NDArray[np.float32]

@@ -7,7 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from darkroom import files
-from darkroom.arrays import Rows
+from darkroom.array_types import Rows
 from darkroom.evaluate.classifier import Classifier, Probabilities
 from darkroom.images import Images
 

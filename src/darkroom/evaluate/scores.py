@@ -7,7 +7,7 @@ import numpy.typing as npt
 from sklearn import metrics as sk
 
 from darkroom import intervals
-from darkroom.arrays import ClassNumbers
+from darkroom.array_types import ClassNumbers
 from darkroom.evaluate.classifier import Probabilities
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from darkroom import UserError, files, split_files
-from darkroom.arrays import ClassNumbers, Rows
+from darkroom.array_types import ClassNumbers, Rows
 from darkroom.evaluate import calibration, curves, scores
 from darkroom.evaluate.classifier import Classifier, Probabilities
 from darkroom.evaluate.group_accuracy import by_group

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.arrays import ClassNumbers
+from darkroom.array_types import ClassNumbers
 
 
 def best_threshold(actual: ClassNumbers, score: npt.NDArray[np.float32]) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from darkroom import UserError, how_to_install
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.evaluate.classifier import Probabilities
 
 Runtime = Callable[[Pixels], Probabilities]

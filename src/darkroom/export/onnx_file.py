@@ -10,11 +10,11 @@ import onnx
 import onnxruntime  # type: ignore[import-untyped]
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.evaluate.classifier import Probabilities
-from darkroom.export.conversion import convert
 from darkroom.export.formats import Runtime
 from darkroom.export.metadata import NAME
+from darkroom.export.onnx_conversion import convert
 from darkroom.export.serving_function import INPUT, OUTPUT, Graph
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from darkroom import UserError
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.evaluate.classifier import Probabilities
 from darkroom.export.formats import Runtime
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from darkroom import UserError, split_files
-from darkroom.arrays import Pixels, Rows
+from darkroom.array_types import Pixels, Rows
 from darkroom.decode.archives import names
 from darkroom.images import Images
 from darkroom.predict import inputs

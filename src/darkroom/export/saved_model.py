@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import fingerprint_pb2
 
 from darkroom import files
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.evaluate.classifier import Probabilities
 from darkroom.export.formats import Runtime
 from darkroom.export.metadata import FILE

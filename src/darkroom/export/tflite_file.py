@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.evaluate.classifier import Probabilities
 from darkroom.export.formats import Runtime
 from darkroom.export.metadata import FILE

@@ -9,9 +9,9 @@ from pathlib import Path
 import requests
 
 from darkroom import UserError
-from darkroom.fetch import addresses, archives, partial
+from darkroom.fetch import archives, partial, url_checks
+from darkroom.fetch.http_transfer import Interrupted, Patience, Transfer
 from darkroom.fetch.partial import Partial
-from darkroom.fetch.transfer import Interrupted, Patience, Transfer
 
 _PROGRESS = 1 << 20  # bytes after which a transfer that broke off counts as the first again
 
@@ -64,9 +64,9 @@ def fetch_http(
             with part.open("rb") as file:
                 head = file.read(archives.HEAD)
             taken = [archive.name for archive, _ in fetched]
-            target = raw / archives.name_for(addresses.file_name(one[0]), head, taken)
+            target = raw / archives.name_for(url_checks.file_name(one[0]), head, taken)
             partial.deliver(part, target, out)
-            fetched.append((target, addresses.redacted(one[0])))
+            fetched.append((target, url_checks.redacted(one[0])))
         partial.clean(partials, list(places.values()))
     return fetched
 
@@ -80,7 +80,7 @@ def _check(urls: list[str], sha256: list[str]) -> None:
             "order, or []"
         )
     for url in urls:
-        addresses.check(url)
+        url_checks.check(url)
 
 
 def _download(

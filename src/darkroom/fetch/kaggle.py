@@ -12,7 +12,7 @@ from requests.adapters import HTTPAdapter
 
 from darkroom import UserError
 from darkroom.fetch import archives, partial
-from darkroom.fetch.transfer import Patience
+from darkroom.fetch.http_transfer import Patience
 
 _CREDENTIALS = (
     "make a token at https://www.kaggle.com/settings/api and put it into ~/.kaggle/access_token, or into the "

@@ -61,7 +61,7 @@ def _bring(source: SourceParams, inbox: Path, raw: Path) -> list[tuple[Path, str
         from darkroom.fetch.local import fetch_local
 
         return fetch_local(_listed(source.path), inbox, raw)
-    from darkroom.fetch.transfer import Patience
+    from darkroom.fetch.http_transfer import Patience
 
     # Not in data/raw, which DVC empties before each run.
     partials = files.scratch("fetch") or Path(".dvc/tmp/darkroom/fetch")

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
 from darkroom import UserError
-from darkroom.params import together
+from darkroom.params import cross_checks
 from darkroom.params.decode import DecodeParams, ImageParams, LabelsParams
 from darkroom.params.evaluate import EvaluateParams
 from darkroom.params.fetch import SourceParams
@@ -80,7 +80,7 @@ def parse_params(text: str, path: Path) -> Params:
     content = _parsed(text, path)
     try:
         params = Params.model_validate(content)
-        together.check(params)
+        cross_checks.check(params)
     except ValidationError as error:
         lines = explain(content, Params, error.errors(include_url=False))
         raise UserError("\n".join(f"{path}: {line}" for line in lines)) from None

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from darkroom.plot import data_quality, formatting, source_section
-from darkroom.plot.diagram import diagram, sizes
 from darkroom.plot.galleries import figure, gallery
 from darkroom.plot.html import Content, Html, element, joined, pairs, table
-from darkroom.plot.pictures import channels, sample_rows
+from darkroom.plot.image_figures import channels, sample_rows
+from darkroom.plot.network_diagram import diagram, sizes
 from darkroom.plot.stage_outputs import PARTS, Results
 
 MOST_CLASSES = 30

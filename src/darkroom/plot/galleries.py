@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.plot.html import Content, Html, element
 from darkroom.plot.thumbnails import data_urls
 

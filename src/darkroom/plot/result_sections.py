@@ -6,8 +6,8 @@ from darkroom.plot import formatting
 from darkroom.plot.data_sections import MOST_CLASSES
 from darkroom.plot.formatting import percent
 from darkroom.plot.galleries import drawn_images, figure, gallery
-from darkroom.plot.heatmap import overlay
 from darkroom.plot.html import Html, element, joined, pairs, table
+from darkroom.plot.occlusion_overlay import overlay
 from darkroom.plot.stage_outputs import Results
 
 COMMONEST = 8

@@ -7,7 +7,7 @@ from darkroom.params import PlotParams
 from darkroom.plot import style
 from darkroom.plot.charts import charts
 from darkroom.plot.html import Html
-from darkroom.plot.pictures import pictures
+from darkroom.plot.image_figures import pictures
 from darkroom.plot.report import report
 from darkroom.plot.stage_outputs import read_results
 

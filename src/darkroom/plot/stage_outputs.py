@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from darkroom import files, split_files
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.images import Images
 
 PARTS = ("train", "validation", "test")

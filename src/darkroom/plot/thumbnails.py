@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 
 LEVELS = ((256, 85), (192, 80), (160, 75), (128, 70), (96, 65), (64, 55), (48, 40))
 """Longest side in pixels, and WebP quality: each level is tried until all images fit the budget."""

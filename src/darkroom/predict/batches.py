@@ -9,7 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.decode.rejections import Rejected
 from darkroom.predict import inputs
 from darkroom.predict.inputs import Bad, Picture

@@ -18,9 +18,9 @@ from darkroom.decode.pictures import decoder_stderr
 from darkroom.evaluate.classifier import Probabilities, described
 from darkroom.predict import inputs, output_formats
 from darkroom.predict.batches import batches
+from darkroom.predict.bfloat16 import Precision
 from darkroom.predict.inputs import Bad, Picture, Sources
 from darkroom.predict.model import Model, load
-from darkroom.predict.precision import Precision
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from darkroom import UserError, backends, how_to_install
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.decode.pictures.preparation import Preparation
 from darkroom.evaluate.classifier import Classifier, Probabilities, described
 from darkroom.predict import tf_logging
-from darkroom.predict.precision import Precision, in_bfloat16
+from darkroom.predict.bfloat16 import Precision, in_bfloat16
 
 
 class Model:

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.decode.rejections import Reason, Rejected
 from darkroom.evaluate.classifier import Probabilities
 from darkroom.evaluate.occlusion import occlusion_map
-from darkroom.plot.heatmap import overlay
+from darkroom.plot.occlusion_overlay import overlay
 from darkroom.plot.thumbnails import data_url
 from darkroom.predict.model import Model
 from darkroom.serve.schemas import Answer, NotUsed, Predicted

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from darkroom import UserError
-from darkroom.arrays import Doubles, Rows
+from darkroom.array_types import Doubles, Rows
 from darkroom.split_files import PARTS
 
 TRAIN, VALIDATION, TEST = range(3)

@@ -9,7 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from darkroom import UserError
-from darkroom.arrays import Rows
+from darkroom.array_types import Rows
 from darkroom.images import Images
 from darkroom.split import near_duplicates
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.arrays import Pixels, Rows
+from darkroom.array_types import Pixels, Rows
 from darkroom.images import Images
 from darkroom.phash import SIDE, perceptual_hashes
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.arrays import Rows
+from darkroom.array_types import Rows
 from darkroom.split.assignment import TEST, TRAIN, VALIDATION
 from darkroom.split_files import PARTS
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from darkroom import UserError, files, split_files
-from darkroom.arrays import Rows
+from darkroom.array_types import Rows
 from darkroom.images import Images
 from darkroom.params import NormalizeParams, SplitParams
-from darkroom.split import assignment, balance, groups, normalization, predefined, suspicious_groups
+from darkroom.split import assignment, groups, normalization, predefined, proportions, suspicious_groups
 from darkroom.split.assignment import TEST, TRAIN
 from darkroom.split_files import PARTS
 
@@ -21,7 +21,7 @@ def split(split: SplitParams, normalize: NormalizeParams, images: Path, out: Pat
     Returns
     -------
     dict
-        The metrics of :func:`darkroom.split.balance.measure`, and `warnings`, how many were printed.
+        The metrics of :func:`darkroom.split.proportions.measure`, and `warnings`, how many were printed.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def split(split: SplitParams, normalize: NormalizeParams, images: Path, out: Pat
     ids = index["id"].tolist()
     rows = zip(ids, (PARTS[part] for part in parts), (ids[first] for first in grouped), strict=True)
     split_files.write(out, rows, normalize.method, statistics)
-    measured = balance.measure(parts, classes, grouped, alike, fractions)
+    measured = proportions.measure(parts, classes, grouped, alike, fractions)
     warnings = [
         *suspicious_groups.leaks(int(measured["leaked_images"])),
         *suspicious_groups.warnings(ids, index["label"].tolist(), alike),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from darkroom import files
-from darkroom.arrays import Rows
+from darkroom.array_types import Rows
 
 LARGE = 0.01
 """Share of its class from which a group is worth a warning."""

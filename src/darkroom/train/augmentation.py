@@ -3,13 +3,13 @@
 import numpy as np
 
 from darkroom import UserError
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.images import Images
 from darkroom.params import AugmentParams
-from darkroom.train import color, draws, geometry
+from darkroom.train import color, geometry, random_numbers
 
 
-def augment(pixels: Pixels, keys: draws.Keys, seed: int, turn: int, params: AugmentParams) -> Pixels:
+def augment(pixels: Pixels, keys: random_numbers.Keys, seed: int, turn: int, params: AugmentParams) -> Pixels:
     """Return the images as pass ``turn`` shows them.
 
     An image's result depends on its pixels, its key, the seed and the pass: not on the other images, their
@@ -20,7 +20,7 @@ def augment(pixels: Pixels, keys: draws.Keys, seed: int, turn: int, params: Augm
     pixels : uint8, (n, height, width, channels)
         One channel is grey, three are red, green and blue. May be returned, or changed.
     keys : uint64, (n,)
-        From :func:`darkroom.train.draws.image_keys`.
+        From :func:`darkroom.train.random_numbers.image_keys`.
     seed : int
     turn : int
         The pass over the images.
@@ -53,5 +53,5 @@ def check(params: AugmentParams, channels: int) -> None:
 
 def examples(images: Images, row: int, seed: int, params: AugmentParams, n: int = 9) -> Pixels:
     """Return the image at ``row`` as the first ``n`` passes show it: uint8 (n, height, width, channels)."""
-    key = draws.image_keys([images.index["id"].iloc[row]])
+    key = random_numbers.image_keys([images.index["id"].iloc[row]])
     return np.concatenate([augment(images.take([row]), key, seed, turn, params) for turn in range(n)])

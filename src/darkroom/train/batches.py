@@ -11,9 +11,9 @@ import keras
 import numpy as np
 from joblib import cpu_count
 
-from darkroom.arrays import Floats, Pixels, Rows
+from darkroom.array_types import Floats, Pixels, Rows
 from darkroom.images import Images
-from darkroom.train import augmentation, draws, mixing
+from darkroom.train import augmentation, mixing, random_numbers
 from darkroom.train.config import Config
 from darkroom.train.dataset import Examples
 
@@ -144,12 +144,12 @@ def training_batches(
     size = config.train.batch_size
     per_pass = -(-len(rows) // size)
     steps_per_epoch = config.train.steps_per_epoch or per_pass
-    keys = draws.image_keys(images.index["id"].iloc[rows])
+    keys = random_numbers.image_keys(images.index["id"].iloc[rows])
     values = targets if weights is None else np.column_stack([targets, weights])
 
     @functools.lru_cache(maxsize=2)  # of this pass and the next
     def order(turn: int) -> Rows:
-        return np.argsort(draws.uniform(seed, "order", turn, keys, 1)[:, 0], kind="stable")
+        return np.argsort(random_numbers.uniform(seed, "order", turn, keys, 1)[:, 0], kind="stable")
 
     def make(step: int) -> Batch:
         turn, number = divmod(step, per_pass)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from darkroom.arrays import Doubles, Pixels
+from darkroom.array_types import Doubles, Pixels
 from darkroom.params import AugmentParams
-from darkroom.train import draws
+from darkroom.train import random_numbers
 
 GREY = 128
 """What an erased square shows."""
@@ -56,18 +56,20 @@ class Tint:
         return _LUMA + saturation * (cosine * chroma + sine * _HUE_SINE)
 
 
-def tint(channels: int, keys: draws.Keys, seed: int, turn: int, params: AugmentParams) -> Tint | None:
+def tint(
+    channels: int, keys: random_numbers.Keys, seed: int, turn: int, params: AugmentParams
+) -> Tint | None:
     """Draw the tint of the images with ``keys`` in pass ``turn``; None where the params change no colour."""
     ranges = params.brightness or params.contrast or params.channel_shift or params.saturation or params.hue
     if not ranges:
         return None
-    u = draws.uniform(seed, "photometry", turn, keys, 4 + channels)
-    brightness = draws.within(u[:, 3], params.brightness)
+    u = random_numbers.uniform(seed, "photometry", turn, keys, 4 + channels)
+    brightness = random_numbers.within(u[:, 3], params.brightness)
     return Tint(
-        hue=np.radians(draws.within(u[:, 0], params.hue)),
-        saturation=1 + draws.within(u[:, 1], params.saturation),
-        contrast=1 + draws.within(u[:, 2], params.contrast),
-        added=255 * (brightness[:, None] + draws.within(u[:, 4:], params.channel_shift)),
+        hue=np.radians(random_numbers.within(u[:, 0], params.hue)),
+        saturation=1 + random_numbers.within(u[:, 1], params.saturation),
+        contrast=1 + random_numbers.within(u[:, 2], params.contrast),
+        added=255 * (brightness[:, None] + random_numbers.within(u[:, 4:], params.channel_shift)),
     )
 
 
@@ -78,13 +80,13 @@ def recolour(pixels: Pixels, tint: Tint) -> None:
         cv2.transform(image, matrix, dst=image)
 
 
-def erase(pixels: Pixels, keys: draws.Keys, seed: int, turn: int, params: AugmentParams) -> None:
+def erase(pixels: Pixels, keys: random_numbers.Keys, seed: int, turn: int, params: AugmentParams) -> None:
     """Cover a square of half of the images with grey, in place ("Random erasing", Zhong et al., 2017)."""
     height, width = pixels.shape[1:3]
     side = round(params.erase * min(height, width))
     if side == 0:
         return
-    u = draws.uniform(seed, "erase", turn, keys, 3)
+    u = random_numbers.uniform(seed, "erase", turn, keys, 3)
     corners = (u[:, 1:] * [height - side + 1, width - side + 1]).astype(np.int64)
     for number in np.flatnonzero(u[:, 0] < 0.5):
         top, left = corners[number]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from darkroom.arrays import Floats, Rows
+from darkroom.array_types import Floats, Rows
 from darkroom.images import Images
 from darkroom.train.targets import Head
 

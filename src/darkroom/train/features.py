@@ -17,7 +17,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from darkroom import files, inference
-from darkroom.arrays import Floats, Pixels, Rows
+from darkroom.array_types import Floats, Pixels, Rows
 from darkroom.images import Images
 from darkroom.train import checkpoint
 

@@ -28,7 +28,7 @@ class Phase:
 def _phases(config: Config) -> list[Phase]:
     """Return the phases of a training: one, and a second for fine-tuning where there is something to thaw.
 
-    A head that is solved is one epoch, done before :func:`fit` begins (:mod:`darkroom.train.frozen`).
+    A head that is solved is one epoch, done before :func:`fit` begins (:mod:`darkroom.train.frozen_backbone`).
     """
     train, freeze = config.train, config.model.freeze
     first = Phase(1 if train.optimizer == "lbfgs" else train.epochs, train.learning_rate, freeze)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from darkroom.arrays import Doubles, Pixels
+from darkroom.array_types import Doubles, Pixels
 from darkroom.params import AugmentParams
-from darkroom.train import draws
+from darkroom.train import random_numbers
 
 _FILL = {
     "nearest": cv2.BORDER_REPLICATE,
@@ -59,23 +59,23 @@ class Placement:
 
 
 def place(
-    height: int, width: int, keys: draws.Keys, seed: int, turn: int, params: AugmentParams
+    height: int, width: int, keys: random_numbers.Keys, seed: int, turn: int, params: AugmentParams
 ) -> Placement | None:
     """Draw the placement of the images with ``keys`` in pass ``turn``; None where the params move nothing."""
     if not _is_on(params):
         return None
-    u = draws.uniform(seed, "geometry", turn, keys, 9)
+    u = random_numbers.uniform(seed, "geometry", turn, keys, 9)
     sides = np.array([width, height])
     flipped = (u[:, :2] < 0.5) & [params.flip_horizontal, params.flip_vertical]
     least, most = params.zoom
     return Placement(
         flips=np.where(flipped, -1.0, 1.0),
-        rotation=np.radians(draws.within(u[:, 2], params.rotation)),
-        shear=np.radians(draws.within(u[:, 3], params.shear)),
+        rotation=np.radians(random_numbers.within(u[:, 2], params.rotation)),
+        shear=np.radians(random_numbers.within(u[:, 3], params.shear)),
         zoom=least + u[:, 4] * (most - least),
-        shift=draws.within(u[:, 5:7], params.shift) * sides,
+        shift=random_numbers.within(u[:, 5:7], params.shift) * sides,
         # Never beyond the centres of the outermost pixels, where half a pixel would be filled in.
-        offset=draws.within(u[:, 7:9], (1 - params.crop) / 2) * (sides - 1),
+        offset=random_numbers.within(u[:, 7:9], (1 - params.crop) / 2) * (sides - 1),
         crop=params.crop,
     )
 

@@ -5,15 +5,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaincinv
 
-from darkroom.arrays import Floats, Pixels
+from darkroom.array_types import Floats, Pixels
 from darkroom.params import AugmentParams
-from darkroom.train import draws
+from darkroom.train import random_numbers
 
 Shares = npt.NDArray[np.float64]
 
 
 def mix(
-    pixels: Pixels, values: Floats, keys: draws.Keys, seed: int, turn: int, params: AugmentParams
+    pixels: Pixels, values: Floats, keys: random_numbers.Keys, seed: int, turn: int, params: AugmentParams
 ) -> tuple[Pixels, Floats]:
     """Mix each image of a batch with the one after it, the last with the first.
 
@@ -37,7 +37,7 @@ def mix(
     """
     if not (params.mixup or params.cutmix):
         return pixels, values
-    u = draws.uniform(seed, "mixing", turn, keys, 4)
+    u = random_numbers.uniform(seed, "mixing", turn, keys, 4)
     cut = u[:, 0] < (0.5 if params.mixup else 1.0) if params.cutmix else np.zeros(len(u), bool)
     alphas = np.where(cut, params.cutmix, params.mixup)
     shares = betaincinv(alphas, alphas, u[:, 1])  # the inverse of the distribution function

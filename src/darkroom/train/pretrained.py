@@ -15,7 +15,7 @@ from keras import layers
 
 from darkroom import UserError
 from darkroom.params import ModelParams
-from darkroom.train import efficientnet_lite, packaged, torch_files
+from darkroom.train import efficientnet_lite, packaged_weights, torch_files
 
 
 class Pretrained(NamedTuple):
@@ -55,8 +55,8 @@ def load(model: ModelParams, size: tuple[int, int], build: Callable[[Any], Any])
     """
     source = str(model.weights)
     if source == "packaged":
-        content = packaged.read(model.application)
-        sha256 = _check_sha256(model, packaged.WEIGHTS[model.application].sha256)
+        content = packaged_weights.read(model.application)
+        sha256 = _check_sha256(model, packaged_weights.WEIGHTS[model.application].sha256)
         tensors = torch_files.read(content)
         assign: Callable[[Any], None] = partial(efficientnet_lite.assign, tensors=tensors)
         return Pretrained(sha256, _fitting(assign, model), folded=True)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from darkroom import UserError, backends, files, split_files
-from darkroom.arrays import Rows
+from darkroom.array_types import Rows
 from darkroom.images import Images
-from darkroom.params import TrainParams, together
+from darkroom.params import TrainParams, cross_checks
 from darkroom.train import checkpoint, execution, targets
 from darkroom.train.config import Config
 from darkroom.train.dataset import Dataset, Examples
@@ -21,7 +21,7 @@ HISTORY = ("epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_ra
 
 SHARED = (
     "__init__.py",
-    "arrays.py",
+    "array_types.py",
     "backends.py",
     "files.py",
     "images.py",
@@ -65,8 +65,8 @@ def train(
     model, params = config.model, config.train
     head = targets.resolve_head(model.head, source.description["classes"])
     try:
-        together.check_training(model, config.augment, params)
-        together.check_weights(model, weights)
+        cross_checks.check_training(model, config.augment, params)
+        cross_checks.check_weights(model, weights)
     except UserError as error:
         raise UserError(f"params.yaml: {error}") from None
     check(config, rows["train"], rows["validation"])
@@ -74,10 +74,10 @@ def train(
     if not params.deterministic:
         print("train: train.deterministic is false: the next run may end in other weights, also when resumed")
     # Only now: these import Keras.
-    from darkroom.train import augmentation, frozen, model_file
+    from darkroom.train import augmentation, frozen_backbone, model_file
     from darkroom.train.fit import fit
 
-    frozen.check(config, len(rows["validation"]))
+    frozen_backbone.check(config, len(rows["validation"]))
     network, precision, sha256 = _network(config, source, split, head)
     result = model_file.in_float32(network)
     versions = model_file.versions(params.backend)
@@ -96,10 +96,10 @@ def train(
         if state.history:
             _write_history(history, state.history)
         with backends.enough_memory("train.batch_size"):
-            if frozen.applies(config):
+            if frozen_backbone.applies(config):
                 # In float32 whatever `train.precision` is: that is what the model that is written computes in.
                 bits = {**versions, "threads": params.threads, "deterministic": params.deterministic}
-                frozen.fit_behind(result, data, config, bits, state, keep)
+                frozen_backbone.fit_behind(result, data, config, bits, state, keep)
             fit(network, data, config, state, keep)
         result.set_weights(state.best)
         files.empty_folder(models)

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from darkroom import UserError
-from darkroom.arrays import ClassNumbers, Floats
+from darkroom.array_types import ClassNumbers, Floats
 
 Head = Literal["sigmoid", "softmax"]
 

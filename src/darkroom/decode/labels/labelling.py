@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from darkroom.decode.archives import Member
-from darkroom.decode.labels import label_checks, predefined_splits, table_rows, table_text
+from darkroom.decode.labels import label_checks, predefined_splits, table_columns, table_text
 from darkroom.decode.labels.predefined_splits import Folders
 from darkroom.decode.labels.table import Manifest
 from darkroom.decode.rejections import Reason, Rejection
@@ -85,7 +85,7 @@ def _without_excluded(
     members: Sequence[Member], labels: LabelsParams
 ) -> tuple[list[Member], list[Rejection], list[str]]:
     """Part members by ``labels.exclude``; the table of labels is no picture and stays."""
-    table = table_rows.path_of(labels.file or "") if labels.kind == "csv" else None
+    table = table_columns.path_of(labels.file or "") if labels.kind == "csv" else None
     kept, refused = [], []
     unused = dict.fromkeys(labels.exclude)
     for member in members:

@@ -7,8 +7,8 @@ from pathlib import Path
 from darkroom import UserError, files
 from darkroom.decode import archives
 from darkroom.decode.archives import Member
-from darkroom.decode.labels import table_rows, table_text
-from darkroom.decode.labels.table_rows import SHOWN, Row
+from darkroom.decode.labels import table_columns, table_text
+from darkroom.decode.labels.table_columns import SHOWN, Row
 from darkroom.decode.rejections import Rejected
 from darkroom.params import LabelsParams
 
@@ -46,7 +46,7 @@ class Manifest:
     def __init__(self, members: Sequence[Member], labels: LabelsParams, inbox: Path) -> None:
         self.member, self._where, content = _found(members, labels, inbox)
         table = table_text.read(self._where, content, labels.encoding)
-        rows, self.warnings = table_rows.read(self._where, table, labels)
+        rows, self.warnings = table_columns.read(self._where, table, labels)
         self._rows = self._matched(rows, [member.id for member in members])
 
     def label(self, id: str) -> str | None:
@@ -142,7 +142,7 @@ def _found(members: Sequence[Member], labels: LabelsParams, inbox: Path) -> tupl
 
     Looked for in the source by its path, then in the inbox, then in the source by the end of its path.
     """
-    name = table_rows.path_of(labels.file or "")
+    name = table_columns.path_of(labels.file or "")
     inside = next((member for member in members if member.id == name), None)
     beside = inbox / (labels.file or "")
     ours = beside.resolve().is_relative_to(inbox.resolve()) or files.is_linked_by_dvc(beside)

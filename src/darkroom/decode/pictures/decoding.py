@@ -14,7 +14,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from darkroom import how_to_install
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.decode.pictures import bit_depth, decoder_stderr, formats, netpbm
 from darkroom.decode.rejections import Reason, Rejected
 

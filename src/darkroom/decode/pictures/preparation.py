@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darkroom import phash
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.decode.pictures import decoding, resizing, steps
 from darkroom.params import DecodeParams, ImageParams
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 
 _FIXED = {
     "area": cv2.INTER_AREA,

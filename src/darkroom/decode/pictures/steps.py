@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 
 TRIM_TOLERANCE = 12
 """Grey levels by which a margin may differ from the picture's first pixel and still be trimmed: the noise of JPEG."""

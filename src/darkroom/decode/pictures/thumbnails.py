@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from darkroom import files
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 from darkroom.decode.pictures import decoder_stderr, decoding, formats, resizing
 from darkroom.decode.rejections import Reason, Rejected, Rejection
 

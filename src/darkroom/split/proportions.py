@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from darkroom.arrays import Rows
+from darkroom.array_types import Rows
 from darkroom.split.predefined import leaked, straddling
 from darkroom.split_files import PARTS
 

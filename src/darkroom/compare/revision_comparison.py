@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from darkroom import UserError
-from darkroom.compare import comparison, group_names, repeats, revisions
+from darkroom.compare import comparison, group_names, revisions, run_groups
 from darkroom.compare.comparison import Comparison
 from darkroom.compare.replicates import Replicates
 from darkroom.compare.revisions import Run
@@ -71,8 +71,8 @@ def compare(a: str = "HEAD", b: str = revisions.WORKSPACE, repo: Path = Path()) 
         changed = changes(one.params, other.params)
         return Report(runs_a, runs_b, result, changed, metrics, tuple(_outdated(one, other)))
     changed = tuple(row for row in changes(runs_a[0].params, runs_b[0].params) if row[0] != "seed")
-    over = repeats.compare(runs_a, runs_b)
-    remarks = (*repeats.remarks(runs_a, runs_b), *_exchanged(runs_a, runs_b), *_outdated(*runs_a, *runs_b))
+    over = run_groups.compare(runs_a, runs_b)
+    remarks = (*run_groups.remarks(runs_a, runs_b), *_exchanged(runs_a, runs_b), *_outdated(*runs_a, *runs_b))
     return Report(runs_a, runs_b, over, changed, (), remarks)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from darkroom import UserError
-from darkroom.arrays import ClassNumbers, Floats
-from darkroom.train import applications, features, logistic
+from darkroom.array_types import ClassNumbers, Floats
+from darkroom.train import applications, features, logistic_regression
 from darkroom.train.checkpoint import Arrays, State
 from darkroom.train.config import Config
 from darkroom.train.dataset import Dataset
@@ -80,9 +80,11 @@ def _solve(top: Any, values: Floats, mirrored: Floats | None, data: Dataset, sta
     if mirrored is not None:
         own, classes = np.concatenate([own, mirrored]), np.tile(classes, 2)
         weights = None if weights is None else np.tile(weights, 2)
-    solution = logistic.solve(own, classes, weights, held_out, classes_of(validation.targets, head))
+    solution = logistic_regression.solve(
+        own, classes, weights, held_out, classes_of(validation.targets, head)
+    )
     layer = top.layers[-1]
-    layer.set_weights(logistic.as_layer(solution, layer.units))
+    layer.set_weights(logistic_regression.as_layer(solution, layer.units))
     row = {
         **_figures(top, values[: len(training.rows)], classes[: len(training.rows)], ""),
         **_figures(top, held_out, classes_of(validation.targets, head), "val_"),

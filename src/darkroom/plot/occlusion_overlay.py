@@ -4,7 +4,7 @@ import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.arrays import Pixels
+from darkroom.array_types import Pixels
 
 
 def overlay(image: Pixels, heat: npt.NDArray[np.float32]) -> Pixels:

@@ -15,7 +15,7 @@ import urllib3
 from tqdm import tqdm
 
 from darkroom import UserError
-from darkroom.fetch import addresses, archives
+from darkroom.fetch import archives, url_checks
 from darkroom.fetch.partial import Partial
 
 _CHUNK = 1 << 16
@@ -81,7 +81,7 @@ class Transfer:
     @property
     def shown(self) -> str:
         """The address without secrets."""
-        return addresses.redacted(self.url)
+        return url_checks.redacted(self.url)
 
     def _refusal(self, message: str) -> UserError:
         return UserError(f"params.yaml: source.urls: {self.shown}: {message}")
@@ -113,7 +113,7 @@ class Transfer:
 
     def _ask(self, session: requests.Session, headers: dict[str, str]) -> requests.Response:
         """Return the answer at the end of all redirects, its body not yet read."""
-        address = addresses.complete(self.url)
+        address = url_checks.complete(self.url)
         for _ in range(_REDIRECTS):
             response = self._get(session, address, headers)
             target = session.get_redirect_target(response)
@@ -124,14 +124,14 @@ class Transfer:
             here, there = urlsplit(address.url), urlsplit(url)
             if here.scheme != there.scheme:
                 raise self._refusal(
-                    f"redirects to another scheme ({addresses.site(url)}); if you trust it, "
+                    f"redirects to another scheme ({url_checks.site(url)}); if you trust it, "
                     "put the address it leads to into params.yaml"
                 )
-            address = addresses.Address(url, address.login if here.netloc == there.netloc else None)
+            address = url_checks.Address(url, address.login if here.netloc == there.netloc else None)
         raise self._refusal(f"more than {_REDIRECTS} redirects; check the address")
 
     def _get(
-        self, session: requests.Session, address: addresses.Address, headers: dict[str, str]
+        self, session: requests.Session, address: url_checks.Address, headers: dict[str, str]
     ) -> requests.Response:
         wait = (self.patience.connect, self.patience.read)
         try:
@@ -148,7 +148,7 @@ class Transfer:
         except requests.exceptions.SSLError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise self._refusal(
-                    f"the certificate of {addresses.site(address.url)} is not trusted; "
+                    f"the certificate of {url_checks.site(address.url)} is not trusted; "
                     "check the address, or name your organization's certificates in REQUESTS_CA_BUNDLE"
                 ) from None
             raise Interrupted("the secure connection failed") from None

@@ -1,4 +1,4 @@
-"""Converts a frozen TensorFlow graph to ONNX, in a subprocess: ``python -m darkroom.export.conversion``."""
+"""Converts a frozen TensorFlow graph to ONNX, in a subprocess: ``python -m darkroom.export.onnx_conversion``."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ def convert(graph: Path, target: Path, names: dict[str, str]) -> None:
         "-W",
         "ignore",
         "-m",
-        "darkroom.export.conversion",
+        "darkroom.export.onnx_conversion",
         str(graph),
         str(target),
     ]

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
-from darkroom.arrays import Pixels, Rows
-from darkroom.plot.heatmap import overlay
+from darkroom.array_types import Pixels, Rows
+from darkroom.plot.occlusion_overlay import overlay
 from darkroom.plot.stage_outputs import Results
 from darkroom.plot.style import shortened
 

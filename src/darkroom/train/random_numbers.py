@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.arrays import Doubles
+from darkroom.array_types import Doubles
 
 Keys = npt.NDArray[np.uint64]
 

@@ -10,7 +10,7 @@ import pytest
 
 from darkroom import UserError
 from darkroom.images import Images
-from darkroom.train import applications, features, logistic
+from darkroom.train import applications, features, logistic_regression
 from darkroom.train.checkpoint import Checkpoint
 from tests.train.run_stage import run_stage
 
@@ -80,7 +80,7 @@ def test_a_solved_head_stands_in_the_model(sections, photos, tmp_path, classes, 
     likelihood = found[np.arange(len(labels)), [int(label[1:]) for label in labels]]
     assert metrics["val_loss"] == pytest.approx(-np.log(likelihood).mean(), rel=1e-3, abs=1e-4)
     assert metrics["val_accuracy"] >= 0.8
-    assert metrics["C"] in logistic.GRID
+    assert metrics["C"] in logistic_regression.GRID
     assert metrics["weights_sha256"].startswith("579344248a93")
     assert metrics["epochs"] == 1
 
@@ -101,7 +101,7 @@ def test_the_solution_is_that_of_scikit_learn():
     x[:, 0] += y
     weights = rng.uniform(0.5, 2, 90).astype(np.float32)
     constant = np.hstack([x, np.full((90, 1), 7, np.float32)])
-    found = logistic.solve(constant, y, weights, constant[::2], y[::2])
+    found = logistic_regression.solve(constant, y, weights, constant[::2], y[::2])
     scaler = StandardScaler().fit(x)
     theirs = LogisticRegression(C=found.C, tol=1e-8, max_iter=1000).fit(scaler.transform(x), y, weights)
     scores = constant @ found.kernel + found.bias
@@ -114,9 +114,9 @@ def test_strength_is_the_one_with_the_least_loss_on_validation():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(40, 30)).astype(np.float32), np.arange(40) % 2
     x[:, 0] += 20 * y
-    (least, *_, most) = logistic.GRID
-    assert most == logistic.solve(x, y, None, x, y).C
-    assert least == logistic.solve(x, y, None, x, 1 - y).C
+    (least, *_, most) = logistic_regression.GRID
+    assert most == logistic_regression.solve(x, y, None, x, y).C
+    assert least == logistic_regression.solve(x, y, None, x, 1 - y).C
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_fine_tuning_trains_the_upper_blocks_alone(sections, photos, tmp_path):
 def test_a_head_walked_to_on_features_ends_where_it_would_on_pixels(sections, photos, tmp_path, monkeypatch):
     options = {"epochs": 3, "batch_size": 16, "learning_rate": 0.01}
     on_features = run(sections, photos[2], tmp_path / "features", train=options)
-    monkeypatch.setattr("darkroom.train.frozen.applies", lambda *_: False)
+    monkeypatch.setattr("darkroom.train.frozen_backbone.applies", lambda *_: False)
     on_pixels = run(sections, photos[2], tmp_path / "pixels", train=options)
     for name in ("accuracy", "val_accuracy", "loss", "val_loss"):
         assert on_features[name] == pytest.approx(on_pixels[name], rel=2e-3)
