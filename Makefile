@@ -42,7 +42,7 @@ test: $(READY)  ## set up, then run the quick tests
 	$(PYTEST) -m "not slow"
 
 test-slow: $(READY)  ## set up, then run the tests that take minutes
-	$(PYTEST) -m slow
+	$(PYTEST) --no-loadscope-reorder -m slow
 
 verify: $(READY)  ## run the last commit again from nothing, elsewhere, and compare every byte with dvc.lock
 	darkroom verify
