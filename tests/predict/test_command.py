@@ -397,7 +397,7 @@ def command(*arguments, **options):
 def test_a_closed_pipe_ends_it_without_a_word(workspace):
     many = b"data/inbox/stripes\n" * 100
     pipe = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with command("models", "-", "--batch-size", 4, cwd=workspace, **pipe) as running:
+    with command("-", "--batch-size", 4, cwd=workspace, **pipe) as running:
         running.stdin.write(many)
         running.stdin.close()
         assert running.stdout.readline().startswith(b"id,label,")
@@ -413,7 +413,7 @@ def test_an_interrupt_ends_it_and_leaves_nothing_behind(workspace, tmp_path):
     pipe = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     output = tmp_path / "out.csv"
     with command(
-        "models", "-", "-o", output, "--batch-size", 4, cwd=workspace, env={"TMPDIR": str(scratch)}, **pipe
+        "-", "-o", output, "--batch-size", 4, cwd=workspace, env={"TMPDIR": str(scratch)}, **pipe
     ) as running:
         running.stdin.write(many)
         running.stdin.close()
@@ -428,9 +428,7 @@ def test_an_interrupt_ends_it_and_leaves_nothing_behind(workspace, tmp_path):
 
 def test_a_terminal_shows_how_far_it_is(workspace):
     leader, follower = pty.openpty()
-    with command(
-        "models", "data/inbox", cwd=workspace, stdout=subprocess.DEVNULL, stderr=follower
-    ) as running:
+    with command("data/inbox", cwd=workspace, stdout=subprocess.DEVNULL, stderr=follower) as running:
         os.close(follower)
         said = b""
         while True:
