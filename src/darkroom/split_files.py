@@ -28,9 +28,9 @@ def read_table(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / "split.csv", dtype=str, keep_default_na=False)
 
 
-def rows_of(folder: Path, part: str) -> Rows:
-    """Return the positions, in the index of the images, of those in ``part``, one of :data:`PARTS`."""
-    return np.flatnonzero(read_table(folder)["split"] == part)
+def rows_of(table: pd.DataFrame, part: str) -> Rows:
+    """Return the rows of ``table``, which are those of the index of the images, in ``part``, one of :data:`PARTS`."""
+    return np.flatnonzero(table["split"] == part)
 
 
 def read_normalization(folder: Path) -> tuple[str, Statistics]:

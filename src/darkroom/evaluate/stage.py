@@ -46,8 +46,8 @@ def evaluate(
         There are no test images, or the model is one of other classes or another image size.
     """
     source = Images(images)
-    groups = split_files.read_table(split)["group"]
-    test, validation = (split_files.rows_of(split, part) for part in ("test", "validation"))
+    table = split_files.read_table(split)
+    test, validation = (split_files.rows_of(table, part) for part in ("test", "validation"))
     if not len(test):
         raise UserError(f"{split / 'split.csv'}: no image is in test; set split.test in params.yaml above 0")
     classifier = Classifier(models, evaluate.batch_size)
@@ -70,7 +70,7 @@ def evaluate(
         **scores.overall(actual, probabilities),
         "expected_calibration_error": calibration.expected_calibration_error(reliability),
         **_at_threshold(numbers(source, validation, classes), on_validation, actual, probabilities),
-        **by_group(right, groups.iloc[test].tolist()),
+        **by_group(right, table["group"].iloc[test].tolist()),
         "images": len(test),
         **scores.by_class(actual, probabilities, classes),
     }

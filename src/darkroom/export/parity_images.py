@@ -111,7 +111,7 @@ class _OfFiles:
 
 
 def _test_rows(table: Path) -> Rows:
-    rows = split_files.rows_of(table.parent, "test")
+    rows = split_files.rows_of(split_files.read_table(table.parent), "test")
     if not len(rows):
         raise UserError(
             f"{table}: no image is in test, so there is none to check on; name pictures with --images"

@@ -1,7 +1,7 @@
 """Checks across sections of params.yaml, so that a contradiction fails the first stage and not the fourth."""
 
 import os
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkroom import UserError
@@ -10,11 +10,11 @@ from darkroom.params.train import AugmentParams, ModelParams, TrainParams
 if TYPE_CHECKING:
     from darkroom.params import Params
 
-WEIGHTS = PurePath("data/weights")
+WEIGHTS = Path("data/weights")
 """Where a file of weights has to lie, for DVC to notice that it changed."""
 
-_LEAST = 32
-"""Side of the smallest images that EfficientNet-Lite takes, pixels: it halves them five times."""
+LEAST_SIDE = 32
+"""Of images for EfficientNet-Lite, pixels, as in keras.applications: below it the last map is one pixel."""
 
 
 def check(params: "Params") -> None:
@@ -23,10 +23,11 @@ def check(params: "Params") -> None:
     check_training(model, params.augment, params.train)
     if model.network != "application":
         return
-    check_weights(model, Path(WEIGHTS))
-    if model.application.startswith("EfficientNetLite") and min(height, width) < _LEAST:
+    check_weights(model, WEIGHTS)
+    if model.application.startswith("EfficientNetLite") and min(height, width) < LEAST_SIDE:
         raise UserError(
-            f"image.resolution: got {height}x{width}; {model.application} takes images of {_LEAST}x{_LEAST} or more"
+            f"image.resolution: got {height}x{width}; {model.application} takes images of {LEAST_SIDE}x{LEAST_SIDE} "
+            "or more"
         )
 
 

@@ -109,11 +109,15 @@ def _check_arguments(seeds: int, start: int, settings: Sequence[str], varied: Se
         key, equals, _ = setting.partition("=")
         if not equals:
             raise UserError(f"-S {setting}: expected key=value, as in -S train.epochs=40")
-        # DVC also takes params.yaml:seed and +seed.
-        if key.rpartition(":")[2].lstrip("+") in varied:
+        if _param(key) in varied:
             raise UserError(
                 f"-S {setting}: the seed is what runs differ in; choose it by --seeds and --start"
             )
+
+
+def _param(key: str) -> str:
+    """Return the parameter that ``key`` of a setting names: DVC also takes params.yaml:seed and +seed."""
+    return key.rpartition(":")[2].lstrip("+")
 
 
 def _check_project(repo: Path) -> None:
@@ -132,12 +136,9 @@ def _check_project(repo: Path) -> None:
 def _check_seed_matters(repo: Path, settings: Sequence[str]) -> None:
     """Raise a UserError where every seed would give the same model: a head that is solved has no seed."""
     train = YAML(typ="safe").load((repo / "params.yaml").read_text(encoding="utf-8"))["train"]
-    asked = dict(setting.lstrip("+").removeprefix("params.yaml:").split("=", 1) for setting in settings)
-    optimizer = asked.get("train.optimizer", train.get("optimizer"))
-    if (
-        optimizer == "lbfgs"
-        and str(asked.get("train.fine_tune_epochs", train.get("fine_tune_epochs", 0))) == "0"
-    ):
+    asked = {f"train.{name}": str(value) for name, value in train.items()}
+    asked |= {_param(key): value for key, _, value in (setting.partition("=") for setting in settings)}
+    if asked.get("train.optimizer") == "lbfgs" and asked.get("train.fine_tune_epochs", "0") == "0":
         raise UserError(
             "train.optimizer: lbfgs solves the head, so that every seed gives the same model and there is no spread to "
             "measure; add --split-seeds for runs on other splits"

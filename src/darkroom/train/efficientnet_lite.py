@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
+from darkroom.params.cross_checks import LEAST_SIDE
+
 Tensors = Mapping[str, npt.NDArray[Any]]
 
 SCALES = {"EfficientNetLite0": (1.0, 1.0), "EfficientNetLite1": (1.0, 1.1), "EfficientNetLite2": (1.1, 1.2)}
@@ -51,7 +53,6 @@ _STAGES = (
 )
 _STEM, _TOP = 32, 1280
 _EPSILON = 1e-3
-_LEAST_SIDE = 32  # of an image, as in keras.applications: below it the last map is one pixel
 
 
 def build(name: str, x: Any, include_top: bool = False, folded: bool = False) -> Any:
@@ -75,8 +76,8 @@ def build(name: str, x: Any, include_top: bool = False, folded: bool = False) ->
         The images are smaller than 32 pixels on a side.
     """
     height, width = x.shape[1:3]
-    if min(height, width) < _LEAST_SIDE:
-        raise ValueError(f"{name} needs {_LEAST_SIDE}x{_LEAST_SIDE} pixels or more, got {height}x{width}")
+    if min(height, width) < LEAST_SIDE:
+        raise ValueError(f"{name} needs {LEAST_SIDE}x{LEAST_SIDE} pixels or more, got {height}x{width}")
     inputs = keras.utils.get_source_inputs(x)
     x = _unit(x, _conv(_STEM, 3, 2), "stem_conv", folded, "stem_activation")
     for block in _blocks(name):

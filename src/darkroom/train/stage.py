@@ -61,7 +61,8 @@ def train(
         Params do not fit the images, the classes or this machine; always before the first epoch.
     """
     source = Images(images)
-    rows = {part: split_files.rows_of(split, part) for part in ("train", "validation")}
+    table = split_files.read_table(split)
+    rows = {part: split_files.rows_of(table, part) for part in ("train", "validation")}
     model, params = config.model, config.train
     head = targets.resolve_head(model.head, source.description["classes"])
     try:
