@@ -2,11 +2,11 @@
 
 import base64
 from collections.abc import Mapping
-from html import escape
 
 from darkroom.compare.comparison import Comparison
-from darkroom.compare.document import Document, Table, document
+from darkroom.compare.document import Table, document
 from darkroom.compare.revision_comparison import Report
+from darkroom.plot.html import Content, Html, element, table
 
 LISTED = 48
 """Discordant images of each kind on the page."""
@@ -16,11 +16,12 @@ STYLE = """
 @media (prefers-color-scheme: dark) { :root { --line: #555; --quiet: #b5b5b5; } }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; }
-h2 { font-size: 1.1rem; margin-top: 2rem; }
+caption { font-size: 1.1rem; font-weight: 600; margin-top: 2rem; padding-bottom: .5rem; text-align: left; white-space: nowrap; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); }
-th { color: var(--quiet); font-weight: 600; }
+thead th { color: var(--quiet); font-weight: 600; }
+tbody th { font-weight: inherit; }
 td img { display: block; width: 64px; height: 64px; object-fit: contain; image-rendering: pixelated; }
 @media print { body { margin: 0; max-width: none; } tr { break-inside: avoid; } }
 """.strip()
@@ -29,26 +30,21 @@ td img { display: block; width: 64px; height: 64px; object-fit: contain; image-r
 def render(report: Report, pictures: Mapping[str, bytes]) -> str:
     """Return the page; ``pictures`` are PNG bytes by image id, shown beside the images listed."""
     content = document(report, listed=LISTED)
+    a, b = content.names
     body = [
-        f"<h1>{escape(content.sentence)}</h1>",
-        f"<p>A: <code>{escape(content.names[0])}</code><br>B: <code>{escape(content.names[1])}</code></p>",
-        *(f"<p>{escape(remark)}</p>" for remark in (*content.remarks, *_unillustrated(report, pictures))),
-        *(section(table, pictures) for table in content.tables),
+        element("h1", content.sentence),
+        element("p", "A: ", element("code", a), element("br"), "B: ", element("code", b)),
+        *(element("p", remark) for remark in (*content.remarks, *_unillustrated(report, pictures))),
+        *(_illustrated(one, pictures) for one in content.tables),
     ]
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en">',
-            '<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title(content))}</title>",
-            f"<style>\n{STYLE}\n</style></head>",
-            "<body>",
-            *body,
-            "</body>",
-            "</html>",
-            "",
-        ]
-    )
+    head = [
+        element("meta", charset="utf-8"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("title", f"{b} against {a}"),
+        element("style", Html(STYLE)),
+    ]
+    page = element("html", element("head", *head), element("body", *body), lang="en")
+    return f"<!doctype html>\n{page}\n"
 
 
 def _unillustrated(report: Report, pictures: Mapping[str, bytes]) -> list[str]:
@@ -59,36 +55,18 @@ def _unillustrated(report: Report, pictures: Mapping[str, bytes]) -> list[str]:
     return ["No pictures: the workspace's data/images are not those of A or B; check one of them out."]
 
 
-def title(content: Document) -> str:
-    """Return the page's title."""
-    return f"{content.names[1]} against {content.names[0]}"
+def _illustrated(content: Table, pictures: Mapping[str, bytes]) -> Html:
+    """Return a table; rows named by an image with a picture show it."""
+    head, rows = content.header, [list[Content](row) for row in content.rows]
+    if head[0] == "image" and any(row[0] in pictures for row in content.rows):
+        head = (head[0], "picture", *head[1:])
+        for row, (id, label, *_) in zip(rows, content.rows, strict=True):
+            row.insert(1, _picture(id, label, pictures))
+    return table(content.title, head, rows, words=len(head))
 
 
-def section(table: Table, pictures: Mapping[str, bytes]) -> str:
-    """Return one table under its heading; rows named by an image with a picture show it."""
-    illustrated = any(row[0] in pictures for row in table.rows) and table.header[0] == "image"
-    header = ("picture", *table.header) if illustrated else table.header
-    rows = [f"<tr>{''.join(map(head, header))}</tr>"]
-    for row in table.rows:
-        first = f"<td>{image(row[0], row[1], pictures)}</td>" if illustrated else ""
-        rows.append(f"<tr>{first}{''.join(map(cell, row))}</tr>")
-    heading = f"<h2>{escape(table.title)}</h2>"
-    return f'{heading}\n<div class="scroll"><table>\n' + "\n".join(rows) + "\n</table></div>"
-
-
-def head(text: str) -> str:
-    """Return the head of a column."""
-    return f'<th scope="col">{escape(text)}</th>'
-
-
-def cell(text: str) -> str:
-    """Return a cell of a table."""
-    return f"<td>{escape(text)}</td>"
-
-
-def image(id: str, label: str, pictures: Mapping[str, bytes]) -> str:
-    """Return the picture of ``id`` as an element that holds its bytes."""
+def _picture(id: str, label: str, pictures: Mapping[str, bytes]) -> Html | None:
     if id not in pictures:
-        return ""
+        return None
     source = base64.b64encode(pictures[id]).decode("ascii")
-    return f'<img src="data:image/png;base64,{source}" alt="{escape(id)}, labelled {escape(label)}">'
+    return element("img", src=f"data:image/png;base64,{source}", alt=f"{id}, labelled {label}")

@@ -14,7 +14,7 @@ Content = object
 """What an element may hold: :class:`Html` as it is, None as nothing, anything else as escaped text."""
 
 
-def element(name: str, *children: Content, **attributes: object) -> Html:
+def element(name: str, /, *children: Content, **attributes: object) -> Html:
     """Return an element with its children.
 
     Parameters
@@ -31,7 +31,7 @@ def element(name: str, *children: Content, **attributes: object) -> Html:
         for key, value in attributes.items()
         if value is not None
     )
-    if name in ("img", "br", "hr"):
+    if name in ("img", "br", "hr", "meta"):
         return Html(f"<{name}{written}>")
     return Html(f"<{name}{written}>{joined(children)}</{name}>")
 
