@@ -23,7 +23,6 @@ DEFAULTS: dict[str, Any] = {
     "seed": 0,
     "path": None,
     "urls": [],
-    "sha256": [],
     "max_bytes": 20_000_000_000,
     "dataset": None,
     "version": None,
@@ -209,7 +208,8 @@ def download(tmp_path: Path, patience: Patience) -> Download:
     def run(
         *urls: str, sha256: tuple[str, ...] = (), max_bytes: int = 10_000_000, patience: Patience = patience
     ) -> list[tuple[Path, str]]:
-        return fetch_http(list(urls), list(sha256), max_bytes, raw, tmp_path / "partials", patience)
+        downloads = list(zip(urls, sha256 or [""] * len(urls), strict=True))
+        return fetch_http(downloads, max_bytes, raw, tmp_path / "partials", patience)
 
     return run
 

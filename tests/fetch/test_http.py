@@ -106,9 +106,9 @@ def test_pauses_grow(site: Site, download: Download, capsys: pytest.CaptureFixtu
     assert said == ["0.01 s", "0.02 s", "0.04 s"]
 
 
-def test_a_right_checksum_is_accepted_in_either_case(site: Site, download: Download) -> None:
+def test_a_right_checksum_is_accepted(site: Site, download: Download) -> None:
     site.answers["/x.zip"] = File(ZIP)
-    assert only(download(site.url("/x.zip"), sha256=(hashlib.sha256(ZIP).hexdigest().upper(),))) == ZIP
+    assert only(download(site.url("/x.zip"), sha256=(hashlib.sha256(ZIP).hexdigest(),))) == ZIP
 
 
 def test_a_wrong_checksum_is_refused_and_nothing_kept(site: Site, download: Download, tmp_path: Path) -> None:
@@ -129,11 +129,9 @@ def test_a_joined_file_with_a_wrong_checksum_is_fetched_anew_once(site: Site, do
     assert starts(site) == [None, "bytes=100000-", None]
 
 
-def test_no_addresses_and_too_few_checksums_are_refused(download: Download) -> None:
+def test_no_addresses_are_refused(download: Download) -> None:
     with pytest.raises(UserError, match=r"source\.urls: got \[\]"):
         download()
-    with pytest.raises(UserError, match=r"source\.sha256: 1 digests for 2 urls"):
-        download("http://a/x.zip", "http://b/x.zip", sha256=("0" * 64,))
 
 
 def test_a_length_that_is_too_short_never_makes_half_a_zip_whole(

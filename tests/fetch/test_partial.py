@@ -29,7 +29,7 @@ if limit:
     import resource
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 (folder / "raw").mkdir(exist_ok=True)
-fetch_http([url], [], 10**10, folder / "raw", folder / "partials", Patience((0.01,), 5, 30))
+fetch_http([(url, "")], 10**10, folder / "raw", folder / "partials", Patience((0.01,), 5, 30))
 """
 
 

@@ -86,8 +86,18 @@ def test_one_path_or_address_needs_no_list(raw: Path, site: Site) -> None:
     run(raw, kind="local", path="photos.zip")
     assert archives(raw)[0]["from"] == "photos.zip"
     site.answers["/a.zip"] = File(content)
-    run(raw, kind="http", urls=site.url("/a.zip"), sha256=hashlib.sha256(content).hexdigest())
+    run(raw, kind="http", urls=site.url("/a.zip"))
     assert archives(raw)[0]["name"] == "a.zip"
+
+
+def test_a_checksum_in_either_case_stands_beside_its_address(raw: Path, site: Site) -> None:
+    content = make_zip()
+    site.answers["/a.zip"] = site.answers["/b.zip"] = File(content)
+    digest = hashlib.sha256(content).hexdigest().upper()
+    run(raw, kind="http", urls=[site.url("/a.zip"), {"url": site.url("/b.zip"), "sha256": digest}])
+    assert [archive["name"] for archive in archives(raw)] == ["a.zip", "b.zip"]
+    with pytest.raises(UserError, match=r"/b\.zip: wrong checksum: its sha256 in source\.urls is 0{64}"):
+        run(raw, kind="http", urls={"url": site.url("/b.zip"), "sha256": "0" * 64})
 
 
 @pytest.mark.parametrize(

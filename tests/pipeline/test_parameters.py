@@ -199,7 +199,6 @@ CASES: dict[str, dict[str, Case]] = {
 
 NOT_HERE = {
     "source.urls": "tests/fetch: a server of HTTP",
-    "source.sha256": "tests/fetch: a check of what came, no other bytes",
     "source.max_bytes": "tests/fetch: a limit on what comes, no other bytes",
     "source.dataset": "tests/fetch: a server that answers as Kaggle's",
     "source.version": "tests/fetch: the same",

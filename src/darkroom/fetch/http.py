@@ -17,21 +17,18 @@ _PROGRESS = 1 << 20  # bytes after which a transfer that broke off counts as the
 
 
 def fetch_http(
-    urls: list[str],
-    sha256: list[str],
+    downloads: list[tuple[str, str]],
     max_bytes: int,
     raw: Path,
     partials: Path,
     patience: Patience,
 ) -> list[tuple[Path, str]]:
-    """Download each of ``urls`` into ``raw``; return each archive and its address, as params.yaml has it.
+    """Download each file into ``raw``; return each archive and its address, as params.yaml has it.
 
     Parameters
     ----------
-    urls : list of str
-        What to download.
-    sha256 : list of str
-        The expected digest of each, in hexadecimal; or none at all.
+    downloads : list of (str, str)
+        What to download: the address and the expected SHA-256, lower-case hexadecimal, or "".
     max_bytes : int
         The largest file taken, bytes each.
     raw : Path
@@ -46,20 +43,24 @@ def fetch_http(
     UserError
         An address is wrong, its server refuses or fails, or what it sends is not the archive that was asked for.
     """
-    _check(urls, sha256)
-    wanted = [(url, sha256[number].lower() if sha256 else "") for number, url in enumerate(urls)]
+    if not downloads:
+        raise UserError("params.yaml: source.urls: got []; source.kind http needs at least one address")
+    for url, _ in downloads:
+        url_checks.check(url)
     with (
         partial.opened(raw) as out,
         ExitStack() as claims,
         partial.writing("params.yaml: source.urls", partials),
     ):
         # Claimed in one order: two runs that list the same files otherwise cannot wait for each other for ever.
-        places = {one: claims.enter_context(partial.claimed(partials, *one)) for one in sorted(set(wanted))}
+        places = {
+            one: claims.enter_context(partial.claimed(partials, *one)) for one in sorted(set(downloads))
+        }
         with requests.Session() as session:
             for one, place in places.items():
                 _download(session, Partial(place), *one, max_bytes, patience)
         fetched: list[tuple[Path, str]] = []
-        for one in wanted:
+        for one in downloads:
             part = Partial(places[one]).path
             with part.open("rb") as file:
                 head = file.read(archives.HEAD)
@@ -69,18 +70,6 @@ def fetch_http(
             fetched.append((target, url_checks.redacted(one[0])))
         partial.clean(partials, list(places.values()))
     return fetched
-
-
-def _check(urls: list[str], sha256: list[str]) -> None:
-    if not urls:
-        raise UserError("params.yaml: source.urls: got []; source.kind http needs at least one address")
-    if sha256 and len(sha256) != len(urls):
-        raise UserError(
-            f"params.yaml: source.sha256: {len(sha256)} digests for {len(urls)} urls; expected one for each, in their "
-            "order, or []"
-        )
-    for url in urls:
-        url_checks.check(url)
 
 
 def _download(
@@ -143,7 +132,9 @@ def _problem(path: Path, digest: str) -> str | None:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found == digest:
             return None
-        return f"wrong checksum: source.sha256 says {digest}, the file has {found}; ask its publisher which is right"
+        return (
+            f"wrong checksum: its sha256 in source.urls is {digest}, the file has {found}; ask its publisher"
+        )
     try:
         archives.check_whole(path)
     except ValueError as error:

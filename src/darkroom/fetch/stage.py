@@ -72,8 +72,9 @@ def _bring(source: SourceParams, inbox: Path, raw: Path) -> list[tuple[Path, str
         return fetch_kaggle(wanted, source.max_bytes, raw, partials, Patience())
     from darkroom.fetch.http import fetch_http
 
-    urls, digests = _listed(source.urls), _listed(source.sha256)
-    return fetch_http(urls, digests, source.max_bytes, raw, partials, Patience())
+    urls = source.urls if isinstance(source.urls, list) else [source.urls]
+    downloads = [(one, "") if isinstance(one, str) else (one.url, one.sha256) for one in urls]
+    return fetch_http(downloads, source.max_bytes, raw, partials, Patience())
 
 
 def _bundled(source: SourceParams, raw: Path) -> tuple[Path, str]:

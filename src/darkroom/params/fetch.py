@@ -7,6 +7,13 @@ from pydantic import Field
 from darkroom.params.section import Section, Sha256
 
 
+class Download(Section):
+    """An address and the SHA-256 of what lies there, 64 hexadecimal digits."""
+
+    url: str
+    sha256: Sha256
+
+
 class SourceParams(Section):
     """Where the images come from; docs/sources.md shows each kind.
 
@@ -18,8 +25,7 @@ class SourceParams(Section):
     name: Literal["digits", "ox"]
     seed: Annotated[int, Field(ge=0)]
     path: str | list[str] | None
-    urls: str | list[str]
-    sha256: Sha256 | list[Sha256]
+    urls: str | Download | list[str | Download]
     max_bytes: Annotated[int, Field(gt=0)]
     dataset: str | None
     version: Annotated[int, Field(ge=1)] | None

@@ -11,6 +11,7 @@ RENAMED = {
     "image.size": "image.resolution",
     "split.ready_made": "split.predefined",
     "evaluate.attention": "evaluate.occlusion",
+    "source.sha256": "source.urls: [{url: …, sha256: …}]",
 }
 """Parameters of earlier versions and what they are called now.
 
@@ -66,8 +67,6 @@ def explain(content: Mapping[str, Any], model: type[BaseModel], errors: Sequence
 
 def _place(content: Any, error: ErrorDetails) -> tuple[str | int, ...]:
     """Return where in the file ``error`` is: its location without the names of the forms that were tried."""
-    if error["type"] in ("missing", "extra_forbidden"):
-        return error["loc"]
     place: list[str | int] = []
     for step in error["loc"]:
         # What is in the file at neither a key nor a position is the name of one of the forms that were tried.
@@ -76,7 +75,8 @@ def _place(content: Any, error: ErrorDetails) -> tuple[str | int, ...]:
         ):
             content = content[step]  # type: ignore[index]
             place.append(step)
-    return tuple(place)
+    # What is missing is in the file nowhere; of what is unknown, the content is.
+    return (*place, error["loc"][-1]) if error["type"] == "missing" else tuple(place)
 
 
 def _line(model: type[BaseModel], place: tuple[str | int, ...], errors: Sequence[ErrorDetails]) -> str:

@@ -15,7 +15,7 @@ class Section(BaseModel):
 def _hexadecimal(digest: str) -> str:
     if not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
         raise ValueError("64 hexadecimal digits")
-    return digest
+    return digest.lower()
 
 
 Sha256 = Annotated[str, AfterValidator(_hexadecimal)]

@@ -83,7 +83,7 @@ def _sha256(path: Path) -> str:
 
 
 def _check_sha256(model: ModelParams, found: str) -> str:
-    if model.weights_sha256 is not None and model.weights_sha256.lower() != found:
+    if model.weights_sha256 is not None and model.weights_sha256 != found:
         raise UserError(
             f"params.yaml: model.weights_sha256: {model.weights} of {model.application}: expected "
             f"{model.weights_sha256}, got {found}; nothing was trained"
