@@ -41,14 +41,14 @@ def test_bad_files_leave_no_gap(pictures):
     made = list(batches(pictures, prepare, (2, 3, 1), 32, 2))
     assert [len(batch.ids) for batch in made] == [32, 18]
     assert [one.id for batch in made for one in batch.bad] == [str(number) for number in range(1, 100, 2)]
-    assert {one.why for batch in made for one in batch.bad} == {"corrupt: odd"}
+    assert {(one.reason, one.detail) for batch in made for one in batch.bad} == {("corrupt", "odd")}
 
 
 def test_bad_files_alone_are_still_told(pictures, tmp_path):
     (tmp_path / "all").unlink()
     (batch,) = batches(pictures[:3], filled, (2, 3, 1), 32, 2)
     assert batch.ids == []
-    assert [one.why for one in batch.bad] == ["No such file or directory"] * 3
+    assert [one.detail for one in batch.bad] == ["No such file or directory"] * 3
 
 
 def test_only_a_few_batches_are_made_ahead(pictures):

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from darkroom import files
 from darkroom.decode.pictures.preparation import Preparation
 from darkroom.decode.rejections import Rejected
 
@@ -82,6 +83,9 @@ def test_the_models_file_may_be_named_itself(darkroom, models, pictures):
 
 def test_a_folder_is_read_in_the_order_of_names_without_what_is_hidden(darkroom, models, pictures):
     (pictures / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    # As in data/raw.
+    for name in ("source.json", files.SEAL):
+        (pictures / name).write_text("{}")
     (pictures / "more/circle").symlink_to(pictures)
     (pictures / "z.png").symlink_to(pictures / "1.png")
     done = darkroom(pictures.parent, "predict", "--model", models, "pictures")
@@ -118,7 +122,7 @@ def test_paths_are_taken_from_stdin_one_a_line(darkroom, models, pictures):
     assert done.code == 2
     assert done.ids == ["b.png", "1.png", "more/3.png", "more/4.png", "more/5.png", "2.png"]
     assert done.error.splitlines() == [
-        "nowhere.png: No such file or directory",
+        "nowhere.png: cannot be read: No such file or directory",
         "darkroom: 1 of 7 files could not be used",
     ]
 
@@ -213,10 +217,13 @@ def test_hostile_archives_do_no_harm_and_hide_no_good_picture(darkroom, models, 
     told = dict(line.split(": ", 1) for line in done.error.splitlines())
     assert told["hostile/climbs.zip/../evil.png"].startswith("unsafe name")
     assert told["hostile/climbs.zip//root.png"].startswith("unsafe name")
-    assert told["hostile/cut.zip"].startswith("cannot be read as a zip archive")
+    assert told["hostile/cut.zip"].startswith("truncated: cannot be read as a zip archive: a zip's table")
     assert told["hostile/cut.tar"].startswith("truncated")
-    assert told["hostile/old.rar"] == "a RAR archive, which is not read; pack it again as zip or tar"
-    assert told["hostile/zeros.png.gz"].startswith("cannot be read as a tar.gz archive")
+    assert (
+        told["hostile/old.rar"]
+        == "unsupported format: a RAR archive, which is not read; pack it again as zip or tar"
+    )
+    assert "cannot be read as a tar.gz archive: compressed, and no tar inside" in told["hostile/zeros.png.gz"]
     assert told["hostile/link.tar/passwd.png"].startswith("not a regular file")
     assert sorted(path for path in tmp_path.rglob("*")) == before
 

@@ -16,7 +16,8 @@ STYLE = """
 @media (prefers-color-scheme: dark) { :root { --line: #555; --quiet: #b5b5b5; } }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; }
-caption { font-size: 1.1rem; font-weight: 600; margin-top: 2rem; padding-bottom: .5rem; text-align: left; white-space: nowrap; }
+caption { font-size: 1.1rem; font-weight: 600; margin-top: 2rem; padding-bottom: .5rem; }
+caption { text-align: left; white-space: nowrap; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); }

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     ENCRYPTED = "encrypted"
     UNSAFE_NAME = "unsafe name"
     NOT_A_FILE = "not a regular file"
+    UNREADABLE = "cannot be read"
     DUPLICATE_NAME = "duplicate name"
     SYSTEM_FILE = "system file"
     SKIPPED_LABEL = "unlabelled class skipped"
@@ -40,6 +41,11 @@ class Rejection(NamedTuple):
     reason: Reason
     detail: str
 
+    @property
+    def why(self) -> str:
+        """The reason and, behind a colon, the detail if there is one."""
+        return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)
+
 
 class Rejected(Exception):
     """A file cannot be used, whichever it is; never ends a run.
@@ -52,7 +58,7 @@ class Rejected(Exception):
     """
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
-        super().__init__(f"{reason}: {detail}" if detail else str(reason))
+        super().__init__(Rejection("", reason, detail).why)
         self.reason = reason
         self.detail = detail
 

@@ -12,10 +12,11 @@ import numpy as np
 from darkroom import UserError, split_files
 from darkroom.array_types import Pixels, Rows
 from darkroom.decode.archives import names
+from darkroom.decode.rejections import Rejection
 from darkroom.images import Images
 from darkroom.predict import inputs
 from darkroom.predict.batches import batches
-from darkroom.predict.inputs import Bad, Picture, Sources
+from darkroom.predict.inputs import Picture, Sources
 
 Prepare = Callable[[bytes], Pixels]
 Shape = tuple[int, int, int]
@@ -34,12 +35,12 @@ class Pictures(Protocol):
     ----------
     kind : str
         What they are, to stand after their number.
-    bad : list of Bad
+    bad : list of Rejection
         Files met so far that could not be used.
     """
 
     kind: str
-    bad: list[Bad]
+    bad: list[Rejection]
 
     def batches(self, prepare: Prepare) -> Iterator[Pixels]:
         """Yield them, uint8 (n, height, width, channels); ``prepare`` turns the bytes of a file into such pixels."""
@@ -80,7 +81,7 @@ class _OfPipeline:
             )
         self._rows = rows[np.linspace(0, len(rows) - 1, min(MOST, len(rows))).round().astype(int)]
         self.kind = f"of {len(rows)} test images" if len(rows) > MOST else "test images"
-        self.bad: list[Bad] = []
+        self.bad: list[Rejection] = []
 
     def batches(self, prepare: Prepare) -> Iterator[Pixels]:
         return self._source.chunks(self._rows, BATCH)

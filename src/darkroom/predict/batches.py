@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from darkroom.array_types import Pixels
-from darkroom.decode.rejections import Rejected
+from darkroom.decode.rejections import Rejected, Rejection
 from darkroom.predict import inputs
-from darkroom.predict.inputs import Bad, Picture
+from darkroom.predict.inputs import Picture
 
 _TASK = 8  # pictures that a thread takes at once: enough to outweigh handing them over
 
@@ -22,7 +22,7 @@ class Batch(NamedTuple):
 
     ids: list[str]
     pixels: Pixels
-    bad: list[Bad]
+    bad: list[Rejection]
 
 
 def batches(
@@ -49,9 +49,9 @@ def batches(
         Threads; they change nothing but the speed.
     """
     cv2.setNumThreads(1)  # the pictures are spread over threads; more inside OpenCV would only get in the way
-    pixels, ids, bad = np.empty((size, *shape), np.uint8), list[str](), list[Bad]()
+    pixels, ids, bad = np.empty((size, *shape), np.uint8), list[str](), list[Rejection]()
     for picture, prepared in _prepared(pictures, prepare, workers, ahead=2 * size):
-        if isinstance(prepared, Bad):
+        if isinstance(prepared, Rejection):
             bad.append(prepared)
             continue
         pixels[len(ids)] = prepared
@@ -65,16 +65,16 @@ def batches(
 
 def _prepared(
     pictures: Sequence[Picture], prepare: Callable[[bytes], Pixels], workers: int, ahead: int
-) -> Iterator[tuple[Picture, Pixels | Bad]]:
+) -> Iterator[tuple[Picture, Pixels | Rejection]]:
     """Yield each picture and what it became, in their order; at least ``ahead`` of them are under way."""
 
-    def some(start: int) -> list[tuple[Picture, Pixels | Bad]]:
+    def some(start: int) -> list[tuple[Picture, Pixels | Rejection]]:
         return [(picture, _one(picture, prepare)) for picture in pictures[start : start + _TASK]]
 
     pool = ThreadPoolExecutor(workers, "prepare")
     starts = iter(range(0, len(pictures), _TASK))
     try:
-        under_way: deque[Future[list[tuple[Picture, Pixels | Bad]]]] = deque(
+        under_way: deque[Future[list[tuple[Picture, Pixels | Rejection]]]] = deque(
             pool.submit(some, start) for start in itertools.islice(starts, workers + ahead // _TASK + 1)
         )
         while under_way:
@@ -84,8 +84,8 @@ def _prepared(
         pool.shutdown(cancel_futures=True)
 
 
-def _one(picture: Picture, prepare: Callable[[bytes], Pixels]) -> Pixels | Bad:
+def _one(picture: Picture, prepare: Callable[[bytes], Pixels]) -> Pixels | Rejection:
     try:
         return prepare(inputs.read(picture))
     except (Rejected, OSError) as error:
-        return inputs.bad(picture, error)
+        return inputs.rejection(picture, error)

@@ -15,11 +15,12 @@ from tqdm import tqdm
 from darkroom import UserError, files
 from darkroom.decode.archives import names
 from darkroom.decode.pictures import decoder_stderr
+from darkroom.decode.rejections import Rejection
 from darkroom.evaluate.classifier import Probabilities, described
 from darkroom.predict import inputs, output_formats
 from darkroom.predict.batches import batches
 from darkroom.predict.bfloat16 import Precision
-from darkroom.predict.inputs import Bad, Picture, Sources
+from darkroom.predict.inputs import Picture, Sources
 from darkroom.predict.model import Model, load
 
 
@@ -84,7 +85,7 @@ def run(model: Path, paths: Sequence[str], options: Options) -> int:
 
 def write(
     model: Model, pictures: Sequence[Picture], table: output_formats.Table, out: BinaryIO, options: Options
-) -> list[Bad]:
+) -> list[Rejection]:
     """Write the table of ``pictures`` to ``out`` batch by batch; return those that could not be used.
 
     Raises
@@ -92,7 +93,7 @@ def write(
     UserError
         The model gives no numbers.
     """
-    bad: list[Bad] = []
+    bad: list[Rejection] = []
     workers = options.workers or joblib.cpu_count()
     made = batches(pictures, model.prepare, model.shape, options.batch_size, workers)
     # Rows on a terminal show how far it is; a bar between them would only be in the way.

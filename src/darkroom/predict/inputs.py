@@ -12,7 +12,7 @@ from darkroom.decode import archives
 from darkroom.decode.archives import extents, names, system_files
 from darkroom.decode.archives.extents import Place
 from darkroom.decode.pictures import formats
-from darkroom.decode.rejections import Reason, Rejected
+from darkroom.decode.rejections import Reason, Rejected, Rejection
 
 _LARGE = 2**26  # bytes; of a file this large the beginning is looked at before the whole is read
 
@@ -24,14 +24,7 @@ class Picture(NamedTuple):
     place: Place
 
 
-class Bad(NamedTuple):
-    """A file that could not be used, and why, in words."""
-
-    id: str
-    why: str
-
-
-Source = Picture | Bad
+Source = Picture | Rejection
 
 
 class Sources:
@@ -42,7 +35,7 @@ class Sources:
     scratch : Path
         A folder of the caller's for what cannot be read in place; needed as long as the pictures are read.
     max_bytes : int
-        A file of more bytes is bad, and so is an archive that holds more.
+        A file of more bytes is rejected, and so is an archive that holds more.
     skip : Path or None
         A file that is left out of folders: the command's own output.
     """
@@ -55,7 +48,7 @@ class Sources:
     def named(self, path: str) -> Iterator[Source]:
         """Yield what ``path`` names: itself, the files below a folder in the order of their names, or of an archive.
 
-        In folders, what begins with a dot, what systems leave behind and links to folders are left out.
+        In folders, what begins with a dot, what systems and fetch leave behind and links to folders are left out.
         """
         try:
             mode = Path(path).stat().st_mode
@@ -64,9 +57,9 @@ class Sources:
             elif stat.S_ISREG(mode):
                 yield from self._file(Path(path))
             else:
-                yield Bad(printable(path), f"{Reason.NOT_A_FILE}: a pipe or a device")
+                yield Rejection(printable(path), Reason.NOT_A_FILE, "a pipe or a device")
         except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-            yield Bad(printable(path), _words(error))
+            yield _unreadable(printable(path), error)
 
     def _below(self, folder: Path) -> Iterator[Source]:
         with os.scandir(folder) as found:
@@ -75,6 +68,7 @@ class Sources:
             name = f"{entry.name}/" if entry.is_dir() else entry.name
             if (
                 entry.name.startswith(".")
+                or entry.name in archives.NO_DATA
                 or system_files.told(name, ())
                 or (entry.is_symlink() and entry.is_dir())
             ):
@@ -93,10 +87,8 @@ class Sources:
     def _loose(self, path: Path) -> Source:
         place = extents.whole_file(path)
         if place.bytes > self._max_bytes:
-            return Bad(
-                printable(str(path)),
-                f"{Reason.TOO_LARGE}: {place.bytes} bytes, --max-bytes is {self._max_bytes}",
-            )
+            detail = f"{place.bytes} bytes, --max-bytes is {self._max_bytes}"
+            return Rejection(printable(str(path)), Reason.TOO_LARGE, detail)
         return Picture(printable(str(path)), place)
 
     def _opened(self, path: Path) -> Iterator[Source]:
@@ -105,7 +97,7 @@ class Sources:
         try:
             found = archives.members_of(path, next(self._scratch), self._max_bytes, "--max-bytes")
         except Rejected as error:
-            yield Bad(shown, error.detail)
+            yield error.of(shown)
             return
         if found is None:
             yield self._loose(path)
@@ -115,11 +107,10 @@ class Sources:
             yield Picture(f"{shown}/{member.id}", member.place)
         for one in rejections:
             if one.reason is not Reason.SYSTEM_FILE:
-                where = f"{shown}/{one.id}" if one.id else shown
-                yield Bad(where, f"{one.reason}: {one.detail}")
+                yield one._replace(id=f"{shown}/{one.id}" if one.id else shown)
 
 
-def find(paths: Sequence[str], listed: bytes, sources: Sources) -> tuple[list[Picture], list[Bad]]:
+def find(paths: Sequence[str], listed: bytes, sources: Sources) -> tuple[list[Picture], list[Rejection]]:
     """Return the pictures that ``paths`` name, in that order, and the files that cannot be used.
 
     Parameters
@@ -143,7 +134,7 @@ def find(paths: Sequence[str], listed: bytes, sources: Sources) -> tuple[list[Pi
         shown = ", ".join(names.shown(path) for path in paths[:5])
         raise UserError(f"{shown}: no files there; expected pictures, folders or archives of them")
     pictures = [source for source in everything if isinstance(source, Picture)]
-    return pictures, [source for source in everything if isinstance(source, Bad)]
+    return pictures, [source for source in everything if isinstance(source, Rejection)]
 
 
 def read(picture: Picture) -> bytes:
@@ -161,9 +152,9 @@ def read(picture: Picture) -> bytes:
     return extents.read(picture.place)
 
 
-def bad(picture: Picture, error: Rejected | OSError) -> Bad:
-    """Return the file as one that could not be used."""
-    return Bad(picture.id, str(error) if isinstance(error, Rejected) else _words(error))
+def rejection(picture: Picture, error: Rejected | OSError) -> Rejection:
+    """Return the file as one that cannot be used."""
+    return error.of(picture.id) if isinstance(error, Rejected) else _unreadable(picture.id, error)
 
 
 def printable(path: str) -> str:
@@ -181,5 +172,6 @@ def _spelled_out(paths: Sequence[str], listed: bytes) -> Iterator[str]:
             yield path
 
 
-def _words(error: OSError | ValueError) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+def _unreadable(id: str, error: OSError | ValueError) -> Rejection:
+    detail = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return Rejection(id, Reason.UNREADABLE, detail)

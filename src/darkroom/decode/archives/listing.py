@@ -11,7 +11,9 @@ from darkroom.decode.archives import extents, name_encodings, names, system_file
 from darkroom.decode.archives.extents import Found, Listed, Place
 from darkroom.decode.rejections import Reason, Rejected, Rejection
 
-_NO_DATA = ("source.json", files.SEAL)
+NO_DATA = ("source.json", files.SEAL)
+"""What the stage fetch leaves in data/raw beside the archives."""
+
 _HEAD = 512  # bytes that tell an archive: one header of a tar
 _UNREAD = {b"Rar!": "RAR", b"7z\xbc\xaf\x27\x1c": "7-Zip", b"\x28\xb5\x2f\xfd": "Zstandard"}
 _IMAGE_STARTS = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
@@ -96,7 +98,7 @@ def members(
     UserError
         There is nothing in ``raw``, an archive cannot be opened at all, or the source holds more than ``max_bytes``.
     """
-    paths = sorted(path for path in raw.iterdir() if path.name not in _NO_DATA) if raw.is_dir() else []
+    paths = sorted(path for path in raw.iterdir() if path.name not in NO_DATA) if raw.is_dir() else []
     if not paths:
         raise UserError(f"{raw}: empty; expected the source's archives, which the stage fetch brings")
     listing = _Listing(
@@ -199,7 +201,7 @@ class _Listing:
         except Rejected as error:
             too_large = error.reason == Reason.TOO_LARGE
             hint = f"raise {self._limit} if you trust it" if too_large else "fetch it again, or pack it again"
-            detail = f"cannot be read as a {kind} archive: {error}; {hint}"
+            detail = f"cannot be read as a {kind} archive: {error.detail or error.reason}; {hint}"
             raise Rejected(error.reason, detail) from None
 
     def reject(self, name: str, reason: Reason, detail: str) -> None:
