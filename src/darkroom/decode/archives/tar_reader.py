@@ -1,4 +1,7 @@
-"""Lists the files of a tar, header by header; a damaged header loses the files up to the next valid one."""
+"""Lists the files of a tar, header by header; a damaged header loses the files up to the next valid one.
+
+`tarfile` stops at such a header without a word; told to ignore zeros it goes on, and says nothing of what is lost.
+"""
 
 import bz2
 import gzip
