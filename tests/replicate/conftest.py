@@ -17,7 +17,8 @@ if seed == params["train"]["fails_at"]:
     sys.exit("train: params.yaml: train.fails_at: the weights became infinite")
 print("epoch 1/1  accuracy 0.5", flush=True)
 time.sleep(params["train"]["seconds"])
-split = params["split"]["seed"]
+split, came = params["split"]["seed"], params["split"]["came"]
+split = 0 if "test" in came else split
 draw = random.Random(1000 * split + seed)
 right = [draw.random() < 0.6 + gain for _ in range(200)]
 rows = [f"{split}-{i}.png,cat,{'cat' if good else 'dog'},0.5,0.5" for i, good in enumerate(right)]
@@ -25,6 +26,7 @@ for name, content in {
     "data/predictions/test.csv": "\\n".join(["id,label,predicted,p_cat,p_dog", *rows]) + "\\n",
     "metrics/evaluate.json": json.dumps({"accuracy": sum(right) / 200, "accuracy_low": 0.1 * seed, "images": 200,
         "inbox": len(list(pathlib.Path("data/inbox").glob("*/*"))), "recall_cat": draw.random(), "support_cat": 200}),
+    "metrics/split.json": json.dumps({f"predefined_{part}": 7 for part in came}),
     "metrics/train.json": json.dumps({"epochs": 1, "loss": draw.random(), "version_python": "3"}),
 }.items():
     pathlib.Path(name).parent.mkdir(parents=True, exist_ok=True)
@@ -40,12 +42,18 @@ stages:
     outs: [data/predictions]
     metrics:
       - metrics/evaluate.json: {cache: false}
+      - metrics/split.json: {cache: false}
       - metrics/train.json: {cache: false}
 """
 
-PARAMS = (
-    "seed: 0\nsplit: {seed: 0, train: 0.8, test: 0.2}\ntrain:\n  gain: 0.1\n  fails_at: -1\n  seconds: 0\n"
-)
+PARAMS = """
+seed: 0
+split: {seed: 0, train: 0.8, test: 0.2, came: []}
+train:
+  gain: 0.1
+  fails_at: -1
+  seconds: 0
+""".lstrip()
 
 
 @pytest.fixture(scope="session")

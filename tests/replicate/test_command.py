@@ -74,6 +74,19 @@ def test_split_seeds_vary_the_test_images_and_are_compared_in_pairs(project: Any
     assert "-S split.seed=4: the seed is what runs differ in" in refused.stderr
 
 
+def test_split_seeds_claim_nothing_of_test_images_that_came_with_the_source(project: Any) -> None:
+    words = ("darkroom", "replicate", "--seeds", "2", "--split-seeds")
+    got = json.loads(project.run(*words, "--json", "-S", "split.came=[test]", "--name", "came"))
+    assert "200 test images came with the source and are the same in every run" in got["covered"]
+    accuracy = got["metrics"]["evaluate"]["accuracy"]
+    half = scipy.stats.t.ppf(0.975, 1) * np.std(accuracy["values"], ddof=1) / 2**0.5
+    assert accuracy["high"] - accuracy["mean"] == pytest.approx(half)
+    fixed = project.done(*words, "-S", "split.came=[validation, test]", "--name", "fixed")
+    assert fixed.returncode == 1
+    assert "every run has the same split; add -S split.predefined=ignore" in fixed.stderr
+    assert list(project.experiments()) == ["came@0", "came@1", "fixed@0"]
+
+
 def test_a_failing_seed_is_reported_and_costs_only_itself(project: Any) -> None:
     done = project.done("darkroom", "replicate", "--seeds", "3", "-S", "train.fails_at=1", "--name", "odd")
     assert done.returncode == 1

@@ -116,6 +116,7 @@ def test_missing_validation_is_drawn_from_what_is_not_test(write_images: Write) 
     metrics, table = run(write_images(["a", "b"] * 60, splits=splits))
     assert table["split"][80:].eq("test").all()
     assert (metrics["train"], metrics["validation"], metrics["test"]) == (70, 10, 40)  # 0.1 / 0.8 of 80
+    assert (metrics["predefined_test"], "predefined_validation" in metrics) == (40, False)
 
 
 def test_no_validation_is_a_valid_request(write_images: Write) -> None:

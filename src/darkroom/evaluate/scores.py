@@ -15,7 +15,7 @@ def overall(actual: ClassNumbers, probabilities: Probabilities) -> dict[str, flo
     """Return the figures of all test images together.
 
     The macro averages (``precision``, ``recall``, ``f1``, ``roc_auc``, ``average_precision``) count every class
-    that occurs in ``actual`` once. With two classes ``roc_auc`` and ``average_precision`` are those of the second.
+    that occurs in ``actual`` once.
     A figure that these images leave undefined is nan.
 
     Parameters
@@ -41,8 +41,9 @@ def overall(actual: ClassNumbers, probabilities: Probabilities) -> dict[str, flo
         "precision": float(precision),
         "recall": float(recall),
         "f1": float(f1),
-        "roc_auc": _macro(sk.roc_auc_score, actual, probabilities),
-        "average_precision": _macro(sk.average_precision_score, actual, probabilities),
+        # Of two classes both have the same area; from the second's column scikit-learn has it.
+        "roc_auc": _macro(sk.roc_auc_score, actual, probabilities, present[-1:] if count == 2 else present),
+        "average_precision": _macro(sk.average_precision_score, actual, probabilities, present),
         "balanced_accuracy": float(recall),  # its definition: the mean recall of the classes that occur
         "cohen_kappa": _agreement(sk.cohen_kappa_score, actual, predicted),
         "matthews": _agreement(sk.matthews_corrcoef, actual, predicted),
@@ -79,13 +80,11 @@ def by_class(actual: ClassNumbers, probabilities: Probabilities, classes: Sequen
     return scores
 
 
-def _macro(area: Callable[..., float], actual: ClassNumbers, probabilities: Probabilities) -> float:
-    """Return the mean area of the classes that occur, each against the rest; of two, the second's."""
-    if probabilities.shape[1] == 2:
-        return _area(area, actual == 1, probabilities[:, 1])
-    return float(
-        np.mean([_area(area, actual == column, probabilities[:, column]) for column in np.unique(actual)])
-    )
+def _macro(
+    area: Callable[..., float], actual: ClassNumbers, probabilities: Probabilities, classes: ClassNumbers
+) -> float:
+    """Return the mean area of ``classes``, each against the rest."""
+    return float(np.mean([_area(area, actual == column, probabilities[:, column]) for column in classes]))
 
 
 def _area(

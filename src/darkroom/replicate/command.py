@@ -66,6 +66,8 @@ def run(
             for count, seed in enumerate(range(start, start + seeds), 1):
                 drawn = dict.fromkeys(varied, seed)
                 outcomes.append(one(group, drawn, f"{count} of {seeds}", settings, repo, say))
+                if split_seeds and outcomes[-1].reference:
+                    _check_split_seed_matters(outcomes[-1].reference, repo)
     except KeyboardInterrupt:
         say("interrupted; the seeds that are done are kept, and the same command goes on from there")
         raise
@@ -74,8 +76,10 @@ def run(
         stage: summary.columns([experiments.figures(run.reference, path, repo) for run in done])
         for stage, path in summary.FILES.items()
     }
-    overlap = experiments.overlap(done[0].reference, repo) if split_seeds and done else 0.0
-    return Summary(group, outcomes, metrics, varied, overlap)
+    predefined = experiments.predefined(done[0].reference, repo) if done else []
+    drawn_tests = split_seeds and done and "test" not in predefined
+    overlap = experiments.overlap(done[0].reference, repo) if drawn_tests else 0.0
+    return Summary(group, outcomes, metrics, varied, overlap, predefined)
 
 
 def one(
@@ -142,6 +146,16 @@ def _check_seed_matters(repo: Path, settings: Sequence[str]) -> None:
         raise UserError(
             "train.optimizer: lbfgs solves the head, so that every seed gives the same model and there is no spread to "
             "measure; add --split-seeds for runs on other splits"
+        )
+
+
+def _check_split_seed_matters(reference: str, repo: Path) -> None:
+    """Raise a UserError where the first run shows that every run would have the same split."""
+    if {"validation", "test"} <= set(experiments.predefined(reference, repo)):
+        raise UserError(
+            "--split-seeds: the source brings validation and test images of its own, and split.predefined keeps them, "
+            "so that every run has the same split; add -S split.predefined=ignore to have it drawn, or leave "
+            "--split-seeds out"
         )
 
 

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML, YAMLError
 
 from darkroom import UserError
 from darkroom.compare import revisions
+from darkroom.split_files import PARTS
 
 INBOX = "data/inbox"
 WRITTEN = ("params.yaml", "dvc.lock", "metrics", "plots")
@@ -235,6 +236,12 @@ def overlap(reference: str, repo: Path) -> float:
     """Return the test images for each training image that a random split gives, by the params of an experiment."""
     params = revisions.flat(YAML(typ="safe").load(git(repo, "show", f"{reference}:./{revisions.PARAMS}")))
     return float(params["split.test"]) / float(params["split.train"])
+
+
+def predefined(reference: str, repo: Path) -> list[str]:
+    """Return the parts of the split that came with an experiment's source: validation, test."""
+    split = figures(reference, "metrics/split.json", repo)
+    return [part for part in PARTS if split.get(f"predefined_{part}")]
 
 
 def figures(reference: str, path: str, repo: Path) -> dict[str, float]:

@@ -34,6 +34,8 @@ class Summary:
         The params in which the runs differ.
     overlap : float
         Test images for each training image, where each run has a split of its own; see :func:`statistics.paired`.
+    predefined : sequence of str
+        The parts of the split that came with the source, so that they are the same in every run: validation, test.
     """
 
     group: str
@@ -41,6 +43,7 @@ class Summary:
     metrics: Mapping[str, Mapping[str, Sequence[float]]]
     varied: Sequence[str] = ("seed",)
     overlap: float = 0.0
+    predefined: Sequence[str] = ()
 
     def spread(self, values: Sequence[float]) -> Spread:
         """Return mean, deviation and interval of a metric's values."""
@@ -56,10 +59,16 @@ class Summary:
         """What the intervals cover and what they do not, in two sentences."""
         images = self.metrics["evaluate"].get("images", [])
         tested = f"{images[0]:,.0f} test images" if images else "test images"
+        if "split.seed" in self.varied and "test" in self.predefined:
+            return (
+                "What varies: the training (seed) and which images are for validation (split.seed). The "
+                f"{tested} came with the source and are the same in every run, so that the interval does not cover how "
+                "accurate the model would be on others; with split.predefined: ignore they are drawn, too."
+            )
         if "split.seed" in self.varied:
             return (
                 "What varies: the training (seed) and the split (split.seed), a random one for each run; the interval "
-                f"covers both. Each run has other {tested}."
+                f"covers both. Each run draws its own {tested}."
             )
         return (
             "What varies: the training alone (seed: initial weights, order of images, augmentation, dropout). The "

@@ -11,7 +11,7 @@ from darkroom.array_types import Rows
 from darkroom.images import Images
 from darkroom.params import NormalizeParams, SplitParams
 from darkroom.split import assignment, groups, normalization, predefined, proportions, suspicious_groups
-from darkroom.split.assignment import TEST, TRAIN
+from darkroom.split.assignment import TEST, TRAIN, VALIDATION
 from darkroom.split_files import PARTS
 
 
@@ -21,7 +21,8 @@ def split(split: SplitParams, normalize: NormalizeParams, images: Path, out: Pat
     Returns
     -------
     dict
-        The metrics of :func:`darkroom.split.proportions.measure`, and `warnings`, how many were printed.
+        The metrics of :func:`darkroom.split.proportions.measure`; `predefined_validation` and `predefined_test`,
+        images that the source brought as such, where there are any; and `warnings`, how many were printed.
 
     Raises
     ------
@@ -35,7 +36,7 @@ def split(split: SplitParams, normalize: NormalizeParams, images: Path, out: Pat
     classes = np.searchsorted(names, index["label"]).astype(np.int64)
     alike = groups.look_alikes(source, split.near_duplicates)
     grouped = groups.with_subjects(alike, index["id"].tolist(), split.group_by)
-    parts, fractions = assign(split, index, names, classes, grouped)
+    parts, fractions, came = assign(split, index, names, classes, grouped)
 
     statistics = normalization.fit(normalize.method, source, np.flatnonzero(parts == TRAIN))
 
@@ -49,7 +50,7 @@ def split(split: SplitParams, normalize: NormalizeParams, images: Path, out: Pat
         *suspicious_groups.warnings(ids, index["label"].tolist(), alike),
     ]
     suspicious_groups.write(out / "summary.json", warnings)
-    return {**measured, "warnings": len(warnings)}
+    return {**measured, **came, "warnings": len(warnings)}
 
 
 def check(index: pd.DataFrame, names: list[str], images: Path) -> None:
@@ -65,20 +66,21 @@ def check(index: pd.DataFrame, names: list[str], images: Path) -> None:
 
 def assign(
     params: SplitParams, index: pd.DataFrame, names: list[str], classes: Rows, grouped: Rows
-) -> tuple[Rows, tuple[float, float, float]]:
-    """Return the part of each image, and the fractions asked of those that were drawn."""
+) -> tuple[Rows, tuple[float, float, float], dict[str, int]]:
+    """Return the part of each image, the fractions asked of those that were drawn, and how many were not."""
     parts = predefined.kept(index["split"].tolist(), grouped, params.predefined)
     if params.test == 0 and not (parts == TEST).any():
         raise UserError(
             "params.yaml: split.test: got 0.0, and the source brings no test images of its own (or"
             " split.predefined leaves them out); expected more than 0, or nothing could be measured"
         )
+    counts = {f"predefined_{PARTS[part]}": int((parts == part).sum()) for part in (VALIDATION, TEST)}
     free = np.flatnonzero(parts < 0)
     fractions = predefined.rescaled(params.fractions, parts)
     if len(free):
         parts[free] = draw(params, index, names, classes[free], grouped, free, fractions)
     _check_train(parts, classes, names, params)
-    return parts, fractions
+    return parts, fractions, {name: count for name, count in counts.items() if count}
 
 
 def draw(
