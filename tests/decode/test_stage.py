@@ -1,14 +1,11 @@
 """The whole stage on real archives: every file accounted for, the same bytes however the work is done."""
 
 import hashlib
-import importlib.util
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ from darkroom import UserError, files, images
 from darkroom.decode import resume, shards, stage
 from darkroom.decode.pictures.preparation import Preparation
 from darkroom.params import read_params
+from tests.decode.small_sources import PROGRAM, digest, many, pack, png, start
 
 
 @pytest.fixture(autouse=True)
@@ -43,29 +41,6 @@ def run(root: Path, out: str = "data/images", **changes: Any) -> dict[str, Any]:
     metrics = stage.decode(labels, image, decode, Path("data/raw"), Path("data/inbox"), Path(out))
     assert metrics["used"] + metrics["rejected"] + metrics["unlabelled"] == metrics["files"]
     return metrics
-
-
-def png(seed: int) -> bytes:
-    picture = np.random.default_rng(seed).integers(0, 256, (12, 10), np.uint8)
-    return cv2.imencode(".png", picture)[1].tobytes()
-
-
-def pack(members: dict[str, bytes], name: str = "source.zip") -> None:
-    with zipfile.ZipFile(Path("data/raw") / name, "w") as archive:
-        for path, data in members.items():
-            archive.writestr(path, data)
-
-
-def many(count: int) -> dict[str, bytes]:
-    return {f"{'ab'[number % 2]}/{number:04d}.png": png(number) for number in range(count)}
-
-
-def digest(folder: Path) -> str:
-    content = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            content.update(str(path.relative_to(folder)).encode() + path.read_bytes())
-    return content.hexdigest()
 
 
 def test_images_keep_their_order_label_and_pixels(root: Path) -> None:
@@ -224,35 +199,6 @@ def test_labels_left_out_on_purpose_do_not_count_as_unusable(root: Path) -> None
     pack(many(4) | {f"c/{n}.png": png(100 + n) for n in range(20)})
     metrics = run(root, skip=["c"], max_rejected=0.0)
     assert (metrics["used"], metrics["rejected_unlabelled_class_skipped"]) == (4, 20)
-
-
-def test_an_unknown_cluster_says_what_to_install(root: Path) -> None:
-    if importlib.util.find_spec("ray") is not None:
-        pytest.skip("ray is installed")
-    pack(many(2))
-    with pytest.raises(UserError, match=r"decode\.backend: got 'ray', but the package ray is not installed"):
-        run(root, backend="ray")
-
-
-PROGRAM = """
-import json, sys
-from pathlib import Path
-from darkroom.decode import stage
-from darkroom.params import read_params
-params = read_params(Path(sys.argv[1]) / "params.yaml")
-image = params.image.model_copy(update={"resolution": 300, "resize": "fit"})
-decode = params.decode.model_copy(update=json.loads(sys.argv[2]))
-labels = params.labels
-print(stage.decode(labels, image, decode, Path("data/raw"), Path("data/inbox"), Path("data/images")))
-"""
-
-
-def start(root: Path, **decode: Any) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", PROGRAM, str(root), json.dumps(decode)]
-    environment = {**os.environ, "PYTHONPATH": str(root / "src")}
-    return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
 
 
 def test_a_killed_run_goes_on_with_the_shards_it_finished(root: Path) -> None:

@@ -1,34 +1,57 @@
-"""Work spread over threads, processes or a cluster by joblib, with a progress bar."""
+"""Work spread over threads or processes by joblib, or over a cluster, with a progress bar."""
 
 import concurrent.futures
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import cv2
 import joblib
 from tqdm import tqdm
 
-from darkroom import UserError, how_to_install
+from darkroom import UserError
+from darkroom.decode import clusters
+from darkroom.decode.clusters import Task
 from darkroom.decode.pictures import decoder_stderr
+from darkroom.params import DecodeParams
+
+_INTERVAL = 30
+"""Seconds between two lines of progress in a log, at least."""
 
 
-def run(
-    tasks: Sequence[tuple[Callable[..., int], tuple[Any, ...]]], total: int, workers: int, backend: str
-) -> None:
+def run(tasks: Sequence[Task], total: int, decode: DecodeParams, folder: Path) -> None:
     """Run every task, a function and its arguments; each returns how many of ``total`` files it dealt with.
+
+    ``folder`` is where they write.
 
     Raises
     ------
     UserError
-        ``backend`` is a cluster whose package is not installed; or a worker was out of memory, or was killed.
+        A cluster cannot be used, see :func:`.clusters.outcomes`; or a worker was out of memory, or was killed.
     """
-    with _backend(backend, workers), decoder_stderr.stderr() as stream, _losses(workers):
-        parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch="2 * n_jobs")
-        # disable=None: a bar on a terminal, nothing in a log.
-        with tqdm(total=total, desc="decode", unit="file", file=stream, disable=None) as bar:
-            for done in parallel(joblib.delayed(function)(*arguments) for function, arguments in tasks):
-                bar.update(done)
+    finished, told = 0, time.monotonic()
+    with (
+        decoder_stderr.stderr() as stream,
+        _losses(decode.workers),
+        # disable=None: a bar on a terminal, lines in a log.
+        tqdm(total=total, desc="decode", unit="file", file=stream, disable=None) as bar,
+    ):
+        for done in _outcomes(tasks, decode, folder):
+            bar.update(done)
+            finished += done
+            if bar.disable and time.monotonic() > told + _INTERVAL:
+                print(f"decode: {finished:,} of {total:,} files", flush=True)
+                told = time.monotonic()
+
+
+def _outcomes(tasks: Sequence[Task], decode: DecodeParams, folder: Path) -> Iterator[int]:
+    if decode.backend in ("dask", "ray"):
+        yield from clusters.outcomes(tasks, decode.backend, decode.address, decode.workers, folder)
+        return
+    with joblib.parallel_config(decode.backend, n_jobs=decode.workers):
+        parallel = joblib.Parallel(return_as="generator_unordered", pre_dispatch="2 * n_jobs")
+        yield from parallel(joblib.delayed(function)(*arguments) for function, arguments in tasks)
 
 
 @contextlib.contextmanager
@@ -47,26 +70,3 @@ def _losses(workers: int) -> Iterator[None]:
             else f"a worker {what}; close other programs, or use a machine with more memory, and run again: finished "
             "shards are kept"
         ) from None
-
-
-@contextlib.contextmanager
-def _backend(name: str, workers: int) -> Iterator[None]:
-    try:
-        if name == "dask":
-            from dask.distributed import Client  # type: ignore[import-not-found]
-
-            # Without an address in Dask's own configuration (DASK_SCHEDULER_ADDRESS), a cluster on this machine.
-            with Client(n_workers=None, set_as_default=True), joblib.parallel_config("dask", n_jobs=workers):
-                yield
-            return
-        if name == "ray":
-            from ray.util.joblib import register_ray  # type: ignore[import-not-found]
-
-            register_ray()
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"params.yaml: decode.backend: got {name!r}, but the package {error.name} is not installed; "
-            f"install it ({how_to_install(name)}) or choose threading or loky"
-        ) from None
-    with joblib.parallel_config(name, n_jobs=workers):
-        yield

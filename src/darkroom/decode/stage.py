@@ -176,7 +176,7 @@ def _decode(
         )
     tasks = [(shards.write, (parts[number], number, work, preparation)) for number in missing]
     total = sum(len(plan[number]) for number in missing)
-    parallel.run(tasks, total, decode.workers, decode.backend)
+    parallel.run(tasks, total, decode, work)
     return [shards.read(parts[number], number, work) for number in numbers]
 
 

@@ -128,6 +128,7 @@ class DecodeParams(Section):
     format: Literal["npz", "csv"]
     workers: Annotated[int, Field(ge=1, le=1024)]
     backend: Literal["threading", "loky", "dask", "ray"]
+    address: str | None
     shard_images: Annotated[int, Field(ge=1, le=1_000_000)]
     reduced: bool
     max_pixels: Annotated[int, Field(ge=1)]
