@@ -11,7 +11,7 @@ Each run is a real `dvc repro` in a temporary clone of the last commit, with see
 of the run, so that the spread over runs holds everything that chance decides. While it trains, every checkpoint is
 kept; afterwards each is measured on the test images: what the model would have scored, had training been stopped
 there. What was measured is added to docs/results.json at once, and a run that stands there is not made again. Run it on
-an otherwise idle machine: it compares times.
+an otherwise idle machine, since it compares times, or with --busy, which takes none.
 """
 
 import argparse
@@ -227,13 +227,17 @@ def curve(clone: Path, kept: Path, began: float) -> tuple[list[float], list[floa
 
 def summary(runs: dict[str, dict[str, Any]]) -> dict[str, float]:
     """Return means over runs; of seconds, over those that were timed."""
-    timed = [run for run in runs.values() if "train_seconds" in run]
+    timed = _timed(runs)
     return {
         "accuracy": statistics.mean(run["accuracy"] for run in runs.values()),
         "seconds": statistics.mean(run["train_seconds"] for run in timed),
         "all_seconds": statistics.mean(run["all_seconds"] for run in timed),
-        "epochs": statistics.mean(len(run["epoch_seconds"]) for run in runs.values()),
+        "epochs": statistics.mean(len(run["epoch_test_accuracy"]) for run in runs.values()),
     }
+
+
+def _timed(runs: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [run for run in runs.values() if "train_seconds" in run]
 
 
 def with_spread(runs: dict[str, dict[str, Any]]) -> str:
@@ -249,8 +253,8 @@ def seconds_to(runs: dict[str, dict[str, Any]], accuracy: float, started: bool =
     Not the mean of when each first did: of many epochs, the luckiest comes early. ``started`` leaves out what came
     before the first epoch.
     """
-    times = zip(*(epoch_ends(run, started) for run in runs.values()), strict=True)
-    accuracies = zip(*(run["epoch_test_accuracy"] for run in runs.values()), strict=True)
+    times = zip(*(epoch_ends(run, started) for run in _timed(runs)), strict=True)
+    accuracies = zip(*(run["epoch_test_accuracy"] for run in _timed(runs)), strict=True)
     reached = (
         statistics.mean(at)
         for at, values in zip(times, accuracies, strict=True)
@@ -297,7 +301,7 @@ def rivals_table(record: dict[str, Any]) -> list[str]:
             ours, theirs = summary(record[name]), summary(record[other])
             reached = seconds_to(record[name], theirs["accuracy"])
             epochs = seconds_to(record[name], theirs["accuracy"], started=True) / statistics.mean(
-                epoch_ends(run, started=True)[-1] for run in record[other].values()
+                epoch_ends(run, started=True)[-1] for run in _timed(record[other])
             )
             gain = 100 * (ours["accuracy"] - theirs["accuracy"])
             lines.append(
@@ -328,9 +332,16 @@ def pairs_table(record: dict[str, Any]) -> list[str]:
         lines.append(
             f"| {CASES[name].data} | {CASES[other].trained_by or other} | {CASES[name].recipe} | {len(both)} "
             f"| {statistics.mean(gains):+.1f} ± {half:.1f} | {sum(gain > 0 for gain in gains)} of {len(both)} "
-            f"| {summary(ours)['all_seconds']:,.0f} | {summary(theirs)['all_seconds']:,.0f} |"
+            f"| {summary(ours)['all_seconds']:,.0f} | {_seconds_beside(ours, theirs)} |"
         )
     return lines if len(lines) > 2 else ["No pair has two runs on the same test images yet."]
+
+
+def _seconds_beside(ours: dict[str, dict[str, Any]], theirs: dict[str, dict[str, Any]]) -> str:
+    """Return the seconds of ``theirs``, with its processor's instructions where those of ``ours`` are others."""
+    (mine,), (other,) = ({run["machine"] for run in _timed(runs)} for runs in (ours, theirs))
+    seconds = f"{summary(theirs)['all_seconds']:,.0f}"
+    return seconds if mine == other else f"{seconds} ({other.rpartition('(')[2]}"
 
 
 def write_page(record: dict[str, Any], path: Path) -> None:
@@ -387,6 +398,7 @@ def main() -> None:
     parser.add_argument("--record", type=Path, default=RECORD)
     parser.add_argument("--page", type=Path, default=PAGE)
     parser.add_argument("--write", action="store_true", help="run nothing")
+    parser.add_argument("--busy", action="store_true", help="take no times: the machine does other things")
     options = parser.parse_args()
     record = files.read_json(options.record) if options.record.is_file() else {}
     if not options.write:
@@ -394,23 +406,26 @@ def main() -> None:
             # Rivals side by side, run by run: a machine is not equally fast all day.
             for number, name in itertools.product(range(options.seeds), options.only):
                 if str(number) not in record.get(name, {}):
-                    measure(name, options.images.resolve(), number, record, options.record, Path(folder))
+                    result = measured_in(Path(folder), name, options.images.resolve(), number)
+                    if options.busy:
+                        result = {key: value for key, value in result.items() if not key.endswith("_seconds")}
+                    record.setdefault(name, {})[str(number)] = result
+                    files.write_json(options.record, record)
     write_page(record, options.page)
     for name in sorted(record):
         if CASES[name].recipe == name:
             write_header(name, record[name], pipeline.ROOT / "recipes")
 
 
-def measure(name: str, images: Path, number: int, record: dict[str, Any], path: Path, clones: Path) -> None:
-    """Make one run, and add it to the record: in a clone of its own, or of a frozen network in the one left before."""
+def measured_in(clones: Path, name: str, images: Path, number: int) -> dict[str, Any]:
+    """Make one run and return what came of it: in a clone of its own, or of a frozen network in the one left before."""
     again = number >= TIMED and "transfer" in CASES[name].recipe
     clone = clones / name
     if clone.exists() and not again:
         shutil.rmtree(clone)
     result = run(CASES[name], images, number, clone if clone.exists() else pipeline.clone(clone))
     print(f"{name}, run {number}: {result['accuracy']:.4f}", flush=True)
-    record.setdefault(name, {})[str(number)] = result
-    files.write_json(path, record)
+    return result
 
 
 if __name__ == "__main__":
