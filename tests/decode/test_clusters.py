@@ -26,6 +26,8 @@ IMAGES, SHARD = 5000, 100
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)
+    # Else Ray leaves a token in the home folder.
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     for name in ("data/raw", "data/inbox", ".dvc", "elsewhere"):
         Path(name).mkdir(parents=True)
 
@@ -77,6 +79,11 @@ def kill(started: "subprocess.Popen[bytes]") -> None:
         started.wait()
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
@@ -86,9 +93,9 @@ def free_port() -> int:
 def scheduler() -> Iterator[str]:
     """Start a scheduler of Dask; its address."""
     pytest.importorskip("distributed")
-    port = str(free_port())
-    with process("dask", "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"):
-        wait_until(lambda: not socket.socket().connect_ex(("127.0.0.1", int(port))))
+    port = free_port()
+    with process("dask", "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"):
+        wait_until(lambda: listens(port))
         yield f"tcp://127.0.0.1:{port}"
 
 
@@ -132,7 +139,7 @@ def test_a_ray_node_killed_half_way_costs_no_image(root: Path) -> None:
     common = ("ray", "start", "--block", "--num-cpus=1", "--disable-usage-stats")
     try:
         with process(*common, *head):
-            wait_until(lambda: not socket.socket().connect_ex(("127.0.0.1", port)))
+            wait_until(lambda: listens(port))
             with process(*common, f"--address=127.0.0.1:{port}") as node:
                 run = start(root, shard_images=SHARD, backend="ray", address=f"127.0.0.1:{port}")
                 wait_until(lambda: finished_shards() >= 5 or run.poll() is not None)

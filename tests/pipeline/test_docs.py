@@ -61,6 +61,8 @@ ELSEWHERE = {
     "make extra-heif": "the same",
     "make extra-lite": "the same",
     "make extra-serve": "the same",
+    "make extra-dask": "the same; .ci/run installs it for tests/decode/test_clusters.py",
+    "dvc exp run -S decode.backend=dask -S decode.workers=2": "tests/decode/test_clusters.py",
     "make verify": "tests/pipeline/test_verify.py",
     "darkroom verify --recipe ox": "tests/pipeline/test_verify.py",
     "python tests/pipeline/chaos.py --kills 30": "tests/pipeline/test_adversity.py, with fewer kills",

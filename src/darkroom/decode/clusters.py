@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import platform
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -159,6 +160,13 @@ def _lost(engine: str, error: Exception) -> UserError:
     )
 
 
+def _check_listening(address: str) -> None:
+    """Raise an OSError where nothing listens at a ``host:port``: Ray itself tries for minutes."""
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), _CONNECTING).close()
+
+
 class _Dask:
     """A client of Dask's scheduler."""
 
@@ -225,8 +233,9 @@ class _Ray:
         address = address or os.environ.get("RAY_ADDRESS") or None
         local: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False} if address is None else {}
         try:
+            _check_listening(address or "")
             ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise _unreachable("ray", address, error) from None
         try:
             yield cls(ray)
