@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
@@ -92,6 +92,7 @@ def test_the_calibration_error_of_a_fixed_table():
     assert calibration.expected_calibration_error(table) == pytest.approx(0.5 * 0.05 + 0.5 * 0.025)
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 1, width=32)), min_size=2, max_size=40))
 def test_no_threshold_is_better_on_validation_than_the_chosen_one(images):
     actual = np.array([int(positive) for positive, _ in images])
