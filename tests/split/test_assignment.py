@@ -105,6 +105,88 @@ def test_cover_parts_no_group_and_leaves_nothing_asked_for_empty(
     assert (table > 0).all() or (stuck is not None and table[stuck] == 0)
 
 
+def told_plainly(
+    strata: np.ndarray, groups: np.ndarray, drawn: np.ndarray, fractions: tuple[float, ...]
+) -> np.ndarray:
+    """Assign as the docstrings say, a group at a time; what a move is worth is seen by making it."""
+    total = np.bincount(strata)
+    missing = np.array([assignment.quotas(count, fractions) for count in total])
+    members = {first: np.flatnonzero(groups == first) for first in np.unique(groups).tolist()}
+    several = [first for first, rows in members.items() if len(rows) > 1]
+    several.sort(key=lambda first: (-len(members[first]).bit_length(), drawn[first], first))
+    parts = np.full(len(strata), -1)
+    for first in several:
+        counts = np.bincount(strata[members[first]], minlength=len(total))
+        edges = np.cumsum([fractions[assignment.TEST], fractions[assignment.VALIDATION]])
+        part = 2 - int(np.searchsorted(edges, drawn[first], side="right"))
+        if ((counts > missing[:, part]) & (counts > 0)).any():
+            part = int(np.argmax([(counts / total * missing[:, other]).sum() for other in range(3)]))
+        parts[members[first]] = part
+        missing[:, part] -= counts
+    for stratum in range(len(total)):
+        alone = sorted(np.flatnonzero((strata == stratum) & (parts == -1)), key=lambda row: drawn[row])
+        room = missing[stratum].clip(0)
+        if room.sum() != len(alone):
+            room = assignment.quotas(len(alone), room) if room.any() else np.array([len(alone), 0, 0])
+        for part in (assignment.TEST, assignment.VALIDATION, assignment.TRAIN):
+            parts[alone[: room[part]]] = part
+            alone = alone[room[part] :]
+        missing[stratum] -= room
+
+    def unevenness(left: np.ndarray) -> float:
+        return float(((left / total[:, None]) ** 2).sum())
+
+    before = np.inf
+    while 0 < abs(missing).sum() < 0.9 * before:
+        before = abs(missing).sum()
+        for first in several:
+            counts = np.bincount(strata[members[first]], minlength=len(total))
+            moved = {}
+            for part in np.flatnonzero(fractions):
+                left = missing.copy()
+                left[:, parts[first]] += counts
+                left[:, part] -= counts
+                moved[part] = left
+            best = min(moved, key=lambda part: unevenness(moved[part]))
+            if unevenness(moved[best]) < unevenness(missing) - 1e-12:
+                parts[members[first]] = best
+                missing = moved[best]
+    return parts
+
+
+@pytest.mark.parametrize("fractions", [FRACTIONS, (0.6, 0.4, 0.0), (0.5, 0.0, 0.5)])
+@pytest.mark.parametrize("seed", range(8))
+def test_assign_does_what_its_docstring_says(seed: int, fractions: tuple[float, ...]) -> None:
+    rng = np.random.default_rng(seed)
+    # Some images alone, or none; groups of up to thirteen, mostly of one stratum.
+    sizes = rng.permutation([*rng.integers(2, 14, 25), *[1] * (0, 20, 90)[seed % 3]])
+    groups = np.repeat(np.cumsum(sizes) - sizes, sizes)
+    strata = np.repeat(rng.integers(0, 3, len(sizes)), sizes)
+    strata = np.where(rng.random(len(strata)) < 0.2, rng.integers(0, 3, len(strata)), strata)
+    drawn = rng.random(len(strata))[groups]
+    got = assignment.assign(strata, groups, drawn, fractions)
+    assert got.tolist() == told_plainly(strata, groups, drawn, fractions).tolist()
+
+
+def test_cover_moves_the_smallest_group_of_the_lowest_draw_and_no_more() -> None:
+    groups = np.array([0, 0, 0, 3, 3, 5, 6, 7])
+    drawn = np.array([0.1, 0.1, 0.1, 0.2, 0.2, 0.9, 0.5, 0.7])
+    parts, strata = np.zeros(8, int), np.zeros(8, int)
+    assert assignment.cover(parts, strata, groups, drawn, [0, 2]) is None
+    assert parts.tolist() == [0, 0, 0, 0, 0, 0, 2, 0]
+
+
+def test_cover_takes_no_last_image_and_says_what_it_could_not_fill() -> None:
+    # Row 0 is alone in train, so that one of the others goes to test, though its draw is the lowest.
+    parts, drawn = np.array([0, 1, 1]), np.array([0.1, 0.3, 0.2])
+    assert assignment.cover(parts, np.zeros(3, int), np.arange(3), drawn, [0, 1, 2]) is None
+    assert parts.tolist() == [0, 1, 2]
+    # Of the second stratum there is one group, and of the first there are two.
+    parts, strata, groups = np.array([0, 0, 0, 0]), np.array([0, 0, 1, 1]), np.array([0, 1, 2, 2])
+    assert assignment.cover(parts, strata, groups, np.zeros(4), [0, 2]) == (1, 2)
+    assert parts.tolist() == [2, 0, 0, 0]
+
+
 def test_groups_of_one_class_leave_the_quotas_by_less_than_a_group() -> None:
     groups = np.arange(3000) // 10 * 10
     parts = assignment.assign(

@@ -89,6 +89,57 @@ def test_flat_pictures_are_one_where_their_value_is() -> None:
     assert near_duplicates.pairs(views, hashes, 0).tolist() == [[0, 1]]
 
 
+def test_a_flat_picture_and_one_with_something_on_it_are_two() -> None:
+    pixels = np.full((2, 2, 16, 16, 1), 100, np.uint8)
+    # As many pixels brighter as darker: the sums are equal, too.
+    pixels[1, :, :8], pixels[1, :, 8:] = 90, 110
+    hashes = np.zeros(2, np.uint64)
+    assert len(near_duplicates.pairs(near_duplicates.Views(hashes, hashes, pixels), hashes, 0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "one"), [(0, 0, True), (1, 0, True), (0, 1, True), (1, 1, False)]
+)
+def test_a_pair_is_confirmed_by_a_whole_picture_on_either_side(first: int, second: int, one: bool) -> None:
+    pixels = np.random.default_rng(2).integers(0, 256, (2, 2, 16, 16, 3), np.uint8)
+    # The view of the one is that of the other, but darker and with less contrast.
+    pixels[1, second] = pixels[0, first] // 2
+    hashes = np.zeros(2, np.uint64)
+    pairs = near_duplicates.pairs(near_duplicates.Views(hashes, hashes, pixels), hashes, 0)
+    assert pairs.tolist() == ([[0, 1]] if one else [])
+
+
+@pytest.mark.parametrize("proposed_by", ["before", "cropped", "cropped, the other way"])
+def test_hashes_propose_a_pair_up_to_the_distance(proposed_by: str) -> None:
+    far, near = np.uint64(2**64 - 1), np.uint64(0b10101)
+    hashes = {
+        "before": [[0, near], [0, far], [2**32 - 1, 2**32 - 1]],
+        "cropped": [[0, far], [0, far], [near ^ far, 2**32 - 1]],
+        "cropped, the other way": [[0, far], [0, far], [2**32 - 1, near]],
+    }[proposed_by]
+    before, whole, cropped = (np.array(two, np.uint64) for two in hashes)
+    views = near_duplicates.Views(whole, cropped, np.zeros((2, 2, 16, 16, 1), np.uint8))
+    assert near_duplicates.pairs(views, before, 3).tolist() == [[0, 1]]
+    assert near_duplicates.pairs(views, before, 2).tolist() == []
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (48, 80), (160, 240), (20, 100)])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_second_view_lacks_a_fiftieth_of_each_side(
+    write_images: Write, height: int, width: int, axis: int
+) -> None:
+    ramp = np.linspace(0, 255, (height, width)[axis]).round().astype(np.uint8)
+    picture = np.broadcast_to(ramp[:, None] if axis == 0 else ramp, (height, width))[None, :, :, None]
+    folder = write_images(["a"], pixels=np.ascontiguousarray(picture))
+    view = near_duplicates.views(Images(folder), np.arange(1)).pixels[0, 1, :, :, 0].astype(float)
+    # The middle of each of sixteen equal steps from 2 % to 98 % of the side, on a ramp over its pixels' centres.
+    side = len(ramp)
+    centres = (0.02 + 0.96 * (np.arange(16) + 0.5) / 16) * side - 0.5
+    expected = 255 * centres / (side - 1)
+    assert view.mean(axis=1 - axis) == pytest.approx(expected, abs=1.5)
+    assert np.ptp(view, axis=1 - axis).max() <= 1
+
+
 def test_nothing_is_alike_in_an_empty_set() -> None:
     hashes = np.empty(0, np.uint64)
     views = near_duplicates.Views(hashes, hashes, np.empty((0, 2, 16, 16, 1), np.uint8))

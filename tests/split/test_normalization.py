@@ -84,7 +84,35 @@ def test_zca_decorrelates_neighbours_and_keeps_pixels_in_place(write_images: Cal
 
 def test_zca_of_images_all_alike_is_finite(write_images: Callable[..., Path]) -> None:
     folder = Images(write_images(["a", "b"] * 3, pixels=np.full((6, 2, 2, 1), 5, np.uint8)))
-    assert np.isfinite(normalization.fit("zca", folder, np.arange(6))["matrix"]).all()
+    # Nothing varies: with an epsilon of 1, V (0 + 1)^(-1/2) V' is the identity.
+    assert normalization.fit("zca", folder, np.arange(6))["matrix"] == pytest.approx(np.eye(4), abs=1e-6)
+
+
+def test_zca_of_hardly_any_variance_is_the_closed_form(write_images: Callable[..., Path]) -> None:
+    # One value is 10 in three of six images, the other 8 in one of these: variances 1/4 and 5/36, covariance 1/12.
+    pixels = np.array([[9, 7], [10, 7], [9, 7], [10, 7], [9, 7], [10, 8]], np.uint8).reshape(6, 1, 2, 1)
+    folder = Images(write_images(["a", "b"] * 3, pixels=pixels))
+    covariance = np.array([[1 / 4, 1 / 12], [1 / 12, 5 / 36]])
+    whitened = covariance + 0.1 * (1 / 4 + 5 / 36) / 2 * np.eye(2)
+    matrix = normalization.fit("zca", folder, np.arange(6))["matrix"].astype(np.float64)
+    assert matrix @ whitened @ matrix == pytest.approx(np.eye(2), abs=1e-5)
+
+
+def test_the_largest_images_of_zca_are_those_of_the_limit(
+    write_images: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(normalization, "ZCA_LARGEST", 12)
+    folder = Images(write_images(["a", "b"], pixels=np.arange(24, dtype=np.uint8).reshape(2, 2, 6, 1)))
+    assert normalization.fit("zca", folder, np.arange(2))["matrix"].shape == (12, 12)
+
+
+def test_minmax_knows_pixels_that_are_white_or_black_in_every_image(
+    write_images: Callable[..., Path],
+) -> None:
+    pixels = np.zeros((4, 1, 2, 1), np.uint8)
+    pixels[:, 0, 0] = 255
+    got = normalization.fit("minmax", Images(write_images(["a", "b"] * 2, pixels=pixels)), np.arange(4))
+    assert got["minimum"].ravel().tolist() == got["maximum"].ravel().tolist() == [255, 0]
 
 
 def test_zca_of_large_images_is_refused_with_the_limit(write_images: Callable[..., Path]) -> None:

@@ -1,6 +1,7 @@
 """Groups of look-alikes that may be wrong are named with their pictures, the largest first."""
 
 import numpy as np
+import pytest
 
 from darkroom.split import suspicious_groups
 
@@ -25,6 +26,13 @@ def test_a_group_over_a_hundredth_of_its_class_is_named() -> None:
     alike = np.arange(2000)
     alike[100:120] = 100
     assert suspicious_groups.warnings(IDS, ["a"] * 2000, alike) == []
+
+
+@pytest.mark.parametrize(("members", "named"), [(10, 0), (11, 1)])
+def test_in_a_small_class_more_than_ten_are_named(members: int, named: int) -> None:
+    alike = np.arange(50)
+    alike[:members] = 0
+    assert len(suspicious_groups.warnings(IDS[:50], ["a"] * 50, alike)) == named
 
 
 def test_groups_of_several_labels_are_named_and_the_others_counted() -> None:
