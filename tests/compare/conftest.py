@@ -1,10 +1,12 @@
 """Prediction tables with given counts, and a real DVC repository with branches and experiments to compare."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 import pytest
 
+from darkroom.compare.revisions import Run
 from tests.project import Project
 
 EVALUATE = """
@@ -54,6 +56,7 @@ EXPERIMENTS = {
 }
 
 Table = Callable[..., pd.DataFrame]
+MakeRun = Callable[..., Run]
 
 
 @pytest.fixture
@@ -67,6 +70,18 @@ def table() -> Table:
         ]
         ids = [f"{first + row:06d}.png" for row in range(len(right))]
         return pd.DataFrame({"id": ids, "label": labels, "predicted": predicted, "p_a": 0.5, "p_b": 0.5})
+
+    return make
+
+
+@pytest.fixture
+def make_run(table: Table) -> MakeRun:
+    """Return a function that makes a run without a repository, from one flag an image and its seeds."""
+
+    def make(name: str, right: list[bool], seed: int, first: int = 0, **params: Any) -> Run:
+        metrics = {"accuracy": sum(right) / len(right), "loss": 0.25 + seed / 10}
+        made = {"seed": seed, "split.seed": 0, "split.train": 0.6, "split.test": 0.3} | params
+        return Run(name, table(right, first), made, metrics, images="")
 
     return make
 

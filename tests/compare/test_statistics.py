@@ -56,6 +56,13 @@ def test_the_bootstrap_is_that_of_resampled_images(only_a: int, only_b: int, ima
     assert statistics.bootstrap(only_a, only_b, images) == got
 
 
+def test_the_bootstrap_of_many_images_is_the_normal_interval() -> None:
+    # Each of 20,000 images adds -1, 0 or 1 with the mean 1/8 and the variance 1/2 - 1/64.
+    low, high = statistics.bootstrap(3750, 6250, 20_000)
+    error = np.sqrt((1 / 2 - 1 / 64) / 20_000)
+    assert [(low - 1 / 8) / error, (high - 1 / 8) / error] == pytest.approx([-1.96, 1.96], abs=0.08)
+
+
 def test_connors_sample_size_is_the_published_calculators() -> None:
     # The discordant shares 0.45 and 0.05 at alpha 0.05 and power 0.8 take 23 pairs.
     assert statistics.images_needed(45, 5, 100) == 23
@@ -80,6 +87,24 @@ def test_welch_is_scipys() -> None:
     interval = expected.confidence_interval()
     got = statistics.welch(A, B)
     assert (got.p, got.low, got.high) == pytest.approx((expected.pvalue, interval.low, interval.high))
+
+
+@pytest.mark.parametrize(("first", "second"), [(A[:2], B), (A, B[1:4]), ([0.5, 0.75, 0.5, 0.25], B)])
+def test_groups_of_other_sizes_and_spreads_have_welchs_degrees_of_freedom(
+    first: list[float], second: list[float]
+) -> None:
+    expected = scipy.stats.ttest_ind(second, first, equal_var=False)
+    interval = expected.confidence_interval()
+    got = statistics.welch(first, second)
+    assert (got.p, got.low, got.high) == pytest.approx((expected.pvalue, interval.low, interval.high))
+    assert got.mean == pytest.approx(np.mean(second) - np.mean(first))
+
+
+def test_the_runs_needed_are_those_of_the_normal_approximation() -> None:
+    # (1.96 + 0.8416)² = 7.849 times the variance over the gap squared. Gaps of 2, 4 and 9: mean 5, variance 13: 4.08.
+    assert statistics.paired([0, 0, 0], [2, 4, 9]).runs_needed == 5
+    # Variances 13 and 1, means 5 and 2 apart by 3: 7.849 * 14 / 9 = 12.2.
+    assert statistics.welch([1, 2, 3], [2, 4, 9]).runs_needed == 13
 
 
 def test_paired_is_scipys() -> None:

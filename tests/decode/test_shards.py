@@ -29,9 +29,14 @@ def test_large_images_make_smaller_shards() -> None:
     )
 
 
-def test_a_thousand_images_keep_several_workers_busy() -> None:
-    assert len(shards.plan(1000, SMALL, 1024)) == 7
+@pytest.mark.parametrize("count", [256, 300, 1000, 1023, 1024, 5000])
+def test_images_that_would_fit_fewer_shards_keep_several_workers_busy(count: int) -> None:
+    plan = shards.plan(count, SMALL, 1024)
+    assert 1 < len(plan) <= shards.FEWEST_SHARDS
+    assert min(map(len, plan)) >= shards.FEWEST_IMAGES
+    # One more would be more than asked for, or hold too few.
+    assert len(plan) == shards.FEWEST_SHARDS or count < (len(plan) + 1) * shards.FEWEST_IMAGES
 
 
 def test_few_images_are_one_shard() -> None:
-    assert len(shards.plan(100, SMALL, 1024)) == 1
+    assert len(shards.plan(shards.FEWEST_IMAGES * 2 - 1, SMALL, 1024)) == 1
