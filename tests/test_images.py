@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from darkroom import files, images
+from darkroom import UserError, files, images
 from darkroom.array_types import Pixels
+from darkroom.params import read_params
+from tests.parameters import PARAMS, preparation_of
 
 SHAPE = (5, 4, 3)
 LABELS = ["cat", "NA", 'a "dog", here', "", "007", "ümlaut", "-1"]
@@ -92,10 +94,52 @@ def test_a_compressed_shard_is_refused(tmp_path: Path) -> None:
         images.read_shard(tmp_path / "s.npz", SHAPE)
 
 
-def test_other_arrays_are_refused(tmp_path: Path) -> None:
-    np.savez(tmp_path / "s.npz", images=np.zeros((2, 2), np.float32))
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((2, 3, 3, 1), np.float32),
+        np.zeros((2, 3, 3), np.uint8),
+        np.zeros((2, 3, 3, 1), np.uint8, order="F"),
+    ],
+)
+def test_other_arrays_are_refused(tmp_path: Path, array: Pixels) -> None:
+    np.savez(tmp_path / "s.npz", images=array)
     with pytest.raises(ValueError, match="expected uint8 images"):
         images.read_shard(tmp_path / "s.npz", SHAPE)
+
+
+def test_a_shard_may_have_the_long_header_of_the_second_version(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "s.npz", "w") as archive, archive.open("images.npy", "w") as file:
+        np.lib.format.write_array(file, pixels(3), version=(2, 0))
+    assert np.array_equal(images.read_shard(tmp_path / "s.npz", SHAPE), pixels(3))
+
+
+def test_a_csv_shard_without_labels_has_an_empty_column_of_them(tmp_path: Path) -> None:
+    images.write_shard(tmp_path / "s.csv", pixels(2))
+    assert [line.partition(b",")[0] for line in (tmp_path / "s.csv").read_bytes().splitlines()] == [
+        b"label",
+        b'""',
+        b'""',
+    ]
+    assert np.array_equal(images.read_shard(tmp_path / "s.csv", SHAPE), pixels(2))
+
+
+def test_images_of_another_preparation_are_refused_by_what_differs(tmp_path: Path) -> None:
+    params = read_params(PARAMS).image
+    made = preparation_of(PARAMS)
+    for changes in ({}, {"bit_depth": "something found"}):
+        images.write_description(tmp_path, SHAPE, [], [], made | changes)
+        images.check_prepared(tmp_path, params)
+    images.write_description(tmp_path, SHAPE, [], [], made | {"color": "none"})
+    with pytest.raises(UserError) as error:
+        images.check_prepared(tmp_path, params)
+    expected = f"these images were made with image.color 'none', where params.yaml says {params.color!r}: they are of"
+    assert expected in str(error.value)
+    images.write_description(tmp_path, SHAPE, [], [], made | {"bit_depth": "of its own"})
+    with pytest.raises(
+        UserError, match=r"made with image\.bit_depth 'of its own', where params\.yaml says 'clip'"
+    ):
+        images.check_prepared(tmp_path, params.model_copy(update={"bit_depth": "clip"}))
 
 
 def test_a_damaged_shard_is_no_archive(tmp_path: Path) -> None:
