@@ -240,6 +240,44 @@ def test_movements_spread_evenly_over_their_range(
     assert parts.mean(axis=0) == pytest.approx(0.5, abs=0.025)  # five standard deviations
 
 
+@pytest.mark.parametrize(
+    "on",
+    [
+        {"flip_horizontal": True},
+        {"flip_vertical": True},
+        {"rotation": 1.0},
+        {"shift": 0.1},
+        {"shear": 1.0},
+        {"zoom": [1.0, 1.1]},
+        {"zoom": [0.9, 1.0]},
+        {"crop": 0.9},
+    ],
+    ids=str,
+)
+def test_each_movement_alone_has_images_placed_and_colours_do_not(on: dict[str, object]) -> None:
+    keys = image_keys(["a"])
+
+    assert geometry.place(8, 9, keys, 0, 0, params(**on)) is not None
+    assert geometry.place(8, 9, keys, 0, 0, params(brightness=0.2, hue=10.0)) is None
+
+
+def test_movements_of_an_image_do_not_foretell_each_other() -> None:
+    placement = geometry.place(40, 50, image_keys(map(str, range(4000))), 0, 0, ALL)
+
+    assert placement is not None
+    fields = [
+        placement.flips,
+        placement.rotation,
+        placement.shear,
+        placement.zoom,
+        placement.shift,
+        placement.offset,
+    ]
+    drawn = np.column_stack(fields)
+    assert drawn.shape == (4000, 9)
+    assert np.abs(np.corrcoef(drawn.T) - np.eye(9)).max() < 5 / np.sqrt(4000)  # five standard deviations
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_brightness_adds_the_same_to_every_pixel_of_an_image(channels: int) -> None:
     picture = marked(10, 12, channels) // 2 + 60

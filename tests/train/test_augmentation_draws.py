@@ -1,5 +1,7 @@
 """Prove that draws are uniform, independent of each other, and the same for ever."""
 
+import hashlib
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -22,6 +24,28 @@ def test_draws_never_change() -> None:
     assert drawn.tolist() == [
         [0.04920826914766341, 0.8249889356707089],
         [0.3524689278348079, 0.5754337769717434],
+    ]
+
+
+def test_draws_are_splitmix64_of_the_published_generator() -> None:
+    """Steele, Lea and Flood's nextSeed and mix64, a draw at a time in whole numbers of Python."""
+    key = int(image_keys(["a"])[0])
+
+    def mixed(bits: int) -> int:
+        bits = (bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+        bits = (bits ^ (bits >> 27)) * 0x94D049BB133111EB % 2**64
+        return bits ^ (bits >> 31)
+
+    # The first outputs for the seed 1234567, as Rosetta Code's "Pseudo-random numbers/Splitmix64" lists them.
+    golden = 0x9E3779B97F4A7C15
+    listed = [6457827717110365317, 3203168211198807973, 9817491932198370423]
+    assert [mixed((1234567 + number * golden) % 2**64) for number in (1, 2, 3)] == listed
+
+    start = mixed(key ^ int.from_bytes(hashlib.blake2b(b"erase 9 4", digest_size=8).digest(), "little"))
+    drawn = uniform(9, "erase", 4, image_keys(["a"]), 40)[0]
+
+    assert drawn.tolist() == [
+        (mixed((start + number * golden) % 2**64) >> 11) / 2**53 for number in range(1, 41)
     ]
 
 
