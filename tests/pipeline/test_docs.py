@@ -70,7 +70,7 @@ ELSEWHERE = {
 }
 """Commands that are run in another place, and in which."""
 
-MEASURED = re.compile(r"make (?:bench|results)|python (benchmarks/\w+\.py).*")
+MEASURED = re.compile(r"make (?:bench|results|mutants ROOM=split)|python (benchmarks/\w+\.py).*")
 """What measures for minutes or hours on an idle machine: here such a program is only asked for its help."""
 
 FORGET = "git checkout --quiet params.yaml"
