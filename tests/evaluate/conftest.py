@@ -48,7 +48,8 @@ class Workspace:
 
     def evaluate(self) -> subprocess.CompletedProcess[str]:
         """Run the stage as DVC does: in a process of its own, for a backend is chosen once in a process."""
-        environment = os.environ | {"PYTHONPATH": str(self.root), "PYTHONHASHSEED": "random"}
+        search = os.pathsep.join([str(self.root), *filter(None, [os.environ.get("PYTHONPATH")])])
+        environment = os.environ | {"PYTHONPATH": search, "PYTHONHASHSEED": "random"}
         command = [sys.executable, "-W", "ignore", "-m", "stages.evaluate"]
         return subprocess.run(
             command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False

@@ -38,6 +38,47 @@ def test_macro_figures_are_scikit_learns(classes):
     expected = sk.average_precision_score(np.eye(classes)[actual], probabilities, average="macro")
     assert ours["average_precision"] == pytest.approx(expected)
     assert ("top_2" in ours, "top_3" in ours) == (classes > 2, classes > 3)
+    for k in (2, 3):
+        if classes > k:
+            expected = sk.top_k_accuracy_score(actual, probabilities, k=k, labels=range(classes))
+            assert ours[f"top_{k}"] == pytest.approx(expected)
+    assert ours["roc_auc"] == pytest.approx(
+        sk.roc_auc_score(actual, probabilities[:, 1])
+        if classes == 2
+        else sk.roc_auc_score(actual, probabilities, multi_class="ovr", labels=range(classes))
+    )
+    assert ours["loss"] == pytest.approx(sk.log_loss(actual, probabilities, labels=range(classes)))
+    assert ours["matthews"] == pytest.approx(sk.matthews_corrcoef(actual, predicted))
+    assert (ours["accuracy_low"], ours["accuracy_high"]) == intervals.wilson(
+        int((predicted == actual).sum()), 3000
+    )
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_figures_of_a_class_are_scikit_learns_of_it_against_the_rest(classes):
+    actual, probabilities = draw(500, classes)
+    predicted, names = probabilities.argmax(axis=1), list("abc")[:classes]
+    ours = scores.by_class(actual, probabilities, names)
+    assert len(ours) == 6 * classes
+    for column, name in enumerate(names):
+        positive, score = actual == column, probabilities[:, column]
+        assert ours[f"support_{name}"] == positive.sum()
+        for figure, expected in (
+            ("precision", sk.precision_score(positive, predicted == column)),
+            ("recall", sk.recall_score(positive, predicted == column)),
+            ("f1", sk.f1_score(positive, predicted == column)),
+            ("roc_auc", sk.roc_auc_score(positive, score)),
+            ("average_precision", sk.average_precision_score(positive, score)),
+        ):
+            assert ours[f"{figure}_{name}"] == pytest.approx(expected), figure
+
+
+def test_a_class_that_is_never_predicted_has_a_precision_of_zero():
+    # b is never the likeliest: precision 0; a: 2 of 3, c: 1 of 1.
+    probabilities = np.float32([[0.5, 0.4, 0.1], [0.6, 0.3, 0.1], [0.5, 0.4, 0.1], [0.1, 0.2, 0.7]])
+    actual = np.array([0, 0, 1, 2])
+    assert scores.by_class(actual, probabilities, list("abc"))["precision_b"] == 0
+    assert scores.overall(actual, probabilities)["precision"] == pytest.approx((2 / 3 + 0 + 1) / 3)
 
 
 def test_a_class_absent_from_test_has_a_support_of_zero_and_counts_in_no_average():
@@ -78,6 +119,54 @@ def test_precision_at_a_recall_is_the_best_that_reaches_it():
     assert (at[0.0], at[0.33], at[0.34], at[1.0]) == (1.0, 1.0, 0.75, 0.75)
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_curves_at_each_step_are_the_best_of_all_thresholds(classes):
+    actual, probabilities = draw(60, classes)
+    # Scores that many images share.
+    probabilities = (probabilities * 20).round() / 20
+    roc, recalls = (
+        curve(actual, probabilities, list("abc")[:classes]) for curve in (curves.roc, curves.precision_recall)
+    )
+    steps = np.arange(101) / 100
+    assert roc["false_positive_rate"].to_numpy() == pytest.approx(steps)
+    assert recalls["recall"].to_numpy() == pytest.approx(steps)
+    columns = range(classes) if classes > 2 else [1]
+    assert list(roc)[1:] == [*("abc"[column] for column in columns), *["macro"] * (classes > 2)]
+    for column in columns:
+        positive, score = actual == column, probabilities[:, column]
+        # The rates at each threshold, the strictest first: nothing is found.
+        found = np.array(
+            [
+                [0, 0],
+                *(
+                    [(score[kind] >= at).sum() for kind in (~positive, positive)]
+                    for at in sorted(set(score), reverse=True)
+                ),
+            ]
+        )
+        false, true = found[:, 0] / (~positive).sum(), found[:, 1] / positive.sum()
+        precision = found[1:, 1] / found[1:].sum(axis=1)
+        name = "abc"[column]
+        for step, rate, best in zip(steps, roc[name], recalls[name], strict=True):
+            last = np.flatnonzero(false <= step)[-1]
+            slope = (true[last + 1] - true[last]) / (false[last + 1] - false[last]) if step < 1 else 0
+            assert rate == pytest.approx(true[last] + slope * (step - false[last]))
+            assert best == pytest.approx(precision[true[1:] >= step - 1e-9].max())
+    if classes > 2:
+        assert roc["macro"].to_numpy() == pytest.approx(roc[list("abc")].mean(axis=1).to_numpy())
+
+
+def test_the_confusion_lists_the_pairs_that_occur_and_the_whole_diagonal():
+    table = curves.confusion(np.array([0, 0, 0, 2, 2]), np.array([0, 0, 1, 0, 2]), ["x", "y", "z"])
+    assert table.to_numpy().tolist() == [
+        ["x", "x", 2],
+        ["x", "y", 1],
+        ["y", "y", 0],
+        ["z", "x", 1],
+        ["z", "z", 1],
+    ]
+
+
 def test_a_class_called_like_a_column_keeps_a_column_of_its_own():
     actual, probabilities = draw(100, 3)
     table = curves.precision_recall(actual, probabilities, ["macro", "recall", "x"])
@@ -108,12 +197,49 @@ def test_the_threshold_stays_at_one_half_where_nothing_is_better():
     assert best_threshold(np.array([0, 0, 1, 1]), np.float32([0.1, 0.6, 0.8, 0.9])) == pytest.approx(0.7)
 
 
+@pytest.mark.parametrize(
+    ("actual", "score", "expected"),
+    [
+        # Midway between 0 and the lowest score, and between the highest and 1.
+        ([1, 1], [0.25, 0.375], 0.125),
+        ([0, 0], [0.625, 0.75], 0.875),
+        # At 0.3125 and at 0.75 three of four are right, at 0.5 two: the former is nearer to a half.
+        ([0, 1, 0, 1], [0.25, 0.375, 0.625, 0.875], 0.3125),
+        ([0, 1, 0, 1], [0.125, 0.375, 0.625, 0.75], 0.6875),
+        # An image with the very score of the threshold is of class 1.
+        ([1, 1], [0.5, 0.75], 0.5),
+    ],
+)
+def test_the_threshold_is_the_nearest_to_one_half_of_the_best(actual, score, expected):
+    assert best_threshold(np.array(actual), np.float32(score)) == expected
+
+
 def test_groups_count_once_each_and_small_ones_are_never_the_worst():
     right = np.array([True] * 9 + [False] + [True] * 5 + [False] * 2)
     figures = by_group(right, ["a"] * 10 + ["b"] * 5 + ["c"] * 2)
     assert figures["group_accuracy"] == pytest.approx((0.9 + 1 + 0) / 3)
     assert figures["group_accuracy_worst"] == pytest.approx(0.9)
+    assert figures["groups"] == 3
     assert by_group(right, [str(number) for number in range(17)]) == {}
+
+
+def test_the_worst_group_has_five_images_or_more():
+    # a: none of four right; b: two of five; c: five of six.
+    right = np.array([False] * 4 + [True] * 2 + [False] * 3 + [True] * 5 + [False])
+    figures = by_group(right, ["a"] * 4 + ["b"] * 5 + ["c"] * 6)
+    assert figures["group_accuracy_worst"] == pytest.approx(2 / 5)
+
+
+def test_the_interval_over_many_groups_is_the_normal_one_of_their_shares():
+    # Pairs that are both right or both wrong: the accuracy of a resample is the mean of so many flags.
+    bounds = []
+    for groups in range(1000, 2001, 200):
+        right = np.repeat(np.arange(groups) % 2 == 0, 2)
+        figures = by_group(right, np.repeat(np.arange(groups), 2).astype(str).tolist())
+        sides = (figures["accuracy_low_by_group"], figures["accuracy_high_by_group"])
+        bounds.append([(side - 0.5) / np.sqrt(0.25 / groups) for side in sides])
+    # A percentile of 2,000 draws is off by 0.06 or so, the mean of six by half of that; the 3.5th lies 0.15 away.
+    assert np.mean(bounds, axis=0) == pytest.approx([-1.96, 1.96], abs=0.06)
 
 
 def test_the_interval_over_groups_is_wider_than_wilsons_where_groups_err_together():
