@@ -9,6 +9,7 @@ from sklearn import metrics as sk
 from darkroom import intervals
 from darkroom.evaluate import calibration, curves, scores
 from darkroom.evaluate.group_accuracy import by_group
+from darkroom.evaluate.stage import _at_threshold
 from darkroom.evaluate.threshold import best_threshold
 
 
@@ -212,6 +213,22 @@ def test_the_threshold_stays_at_one_half_where_nothing_is_better():
 )
 def test_the_threshold_is_the_nearest_to_one_half_of_the_best(actual, score, expected):
     assert best_threshold(np.array(actual), np.float32(score)) == expected
+
+
+def test_the_accuracy_at_the_threshold_of_validation_is_that_of_test():
+    def two(scored):
+        return np.column_stack([1 - np.float32(scored), np.float32(scored)])
+
+    # On validation 0.6875 is best; of test an image with that very score is of class 1: three of four are right.
+    validation = two([0.125, 0.375, 0.625, 0.75])
+    got = _at_threshold(
+        np.array([0, 1, 0, 1]), validation, np.array([1, 0, 1, 0]), two([0.6875, 0.5, 0.25, 0])
+    )
+    assert got == {"threshold": 0.6875, "accuracy_at_threshold": 0.75}
+    # Of one class alone there is nothing to choose by, nor is there a threshold of three.
+    assert _at_threshold(np.array([1, 1, 1, 1]), validation, np.array([1]), two([0.5])) == {}
+    three = np.full((3, 3), 1 / 3, np.float32)
+    assert _at_threshold(np.array([0, 1, 2]), three, np.array([0, 1, 2]), three) == {}
 
 
 def test_groups_count_once_each_and_small_ones_are_never_the_worst():

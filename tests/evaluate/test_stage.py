@@ -86,10 +86,16 @@ def test_tables_for_plots_have_one_column_a_class_and_a_fixed_number_of_rows(thr
         table = read(three_classes, f"plots/{name}.csv")
         assert list(table.columns) == [x, *three_classes.classes, "macro"]
         assert len(table) == 101
-    assert list(read(three_classes, "plots/calibration.csv").columns) == ["confidence", "accuracy", "images"]
+    calibration, metrics = read(three_classes, "plots/calibration.csv"), three_classes.metrics()
+    assert list(calibration.columns) == ["confidence", "accuracy", "images"]
+    assert calibration["images"].sum() == metrics["images"]
+    weights = calibration["images"] / metrics["images"]
+    assert (calibration["accuracy"] * weights).sum() == pytest.approx(metrics["accuracy"], abs=1e-6)
+    gaps = (calibration["accuracy"] - calibration["confidence"]).abs()
+    assert (gaps * weights).sum() == pytest.approx(metrics["expected_calibration_error"], abs=1e-6)
     confusion = read(three_classes, "plots/confusion.csv")
     right = confusion["images"][confusion["actual"] == confusion["predicted"]].sum()
-    assert right / confusion["images"].sum() == pytest.approx(three_classes.metrics()["accuracy"], abs=1e-6)
+    assert right / confusion["images"].sum() == pytest.approx(metrics["accuracy"], abs=1e-6)
 
 
 def test_maps_are_of_the_surest_mistakes(two_classes):

@@ -43,5 +43,7 @@ def test_one_subject_joins_what_looks_joined() -> None:
 
 
 def test_a_pattern_that_finds_nothing_is_a_mistake() -> None:
-    with pytest.raises(UserError, match=r"params\.yaml: split\.group_by: 'Q' matches none of the 2 ids"):
+    with pytest.raises(
+        UserError, match=r"params\.yaml: split\.group_by: 'Q' matches none of the 2 ids, such as 'a';"
+    ):
         groups.with_subjects(np.arange(2), ["a", "b"], "Q")
