@@ -89,10 +89,11 @@ def test_flat_pictures_are_one_where_their_value_is() -> None:
     assert near_duplicates.pairs(views, hashes, 0).tolist() == [[0, 1]]
 
 
-def test_a_flat_picture_and_one_with_something_on_it_are_two() -> None:
+@pytest.mark.parametrize("flat", [0, 1])
+def test_a_flat_picture_and_one_with_something_on_it_are_two(flat: int) -> None:
     pixels = np.full((2, 2, 16, 16, 1), 100, np.uint8)
     # As many pixels brighter as darker: the sums are equal, too.
-    pixels[1, :, :8], pixels[1, :, 8:] = 90, 110
+    pixels[1 - flat, :, :8], pixels[1 - flat, :, 8:] = 90, 110
     hashes = np.zeros(2, np.uint64)
     assert len(near_duplicates.pairs(near_duplicates.Views(hashes, hashes, pixels), hashes, 0)) == 0
 
@@ -147,13 +148,14 @@ def test_nothing_is_alike_in_an_empty_set() -> None:
 
 
 def test_pairs_are_found_across_the_tiles(monkeypatch: pytest.MonkeyPatch, write_images: Write) -> None:
-    pixels = np.random.default_rng(8).integers(0, 256, (50, 8, 8, 1), np.uint8)
-    pixels[[3, 17, 48]] = pixels[0]
+    # Every tenth is the same picture.
+    pixels = np.random.default_rng(8).integers(0, 256, (10, 8, 8, 1), np.uint8)[np.arange(50) % 10]
     folder = write_images(["a", "b"] * 25, pixels=pixels)
-    whole = found_in(folder).tolist()
-    assert whole == [[0, 3], [0, 17], [0, 48], [3, 17], [3, 48], [17, 48]]
-    monkeypatch.setattr(near_duplicates, "_TILE", (4, 7))
-    assert found_in(folder).tolist() == whole
+    expected = [[one, other] for one in range(50) for other in range(one + 10, 50, 10)]
+    assert found_in(folder).tolist() == expected
+    for tile in ((4, 7), (7, 4)):
+        monkeypatch.setattr(near_duplicates, "_TILE", tile)
+        assert found_in(folder).tolist() == expected
 
 
 def test_groups_do_not_chain() -> None:
