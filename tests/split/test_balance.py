@@ -25,6 +25,14 @@ def test_the_metrics_of_a_small_split() -> None:
     }
 
 
+def test_shares_are_given_to_six_decimals() -> None:
+    # Two of three are in train, where a half was asked for; validation holds class 0 alone, which is two thirds of all.
+    measured = proportions.measure(
+        np.array([0, 0, 1]), np.array([0, 1, 0]), np.arange(3), np.arange(3), (0.5, 0.5, 0.0)
+    )
+    assert (measured["fraction_error"], measured["balance_error"]) == (0.166667, 0.333333)
+
+
 def test_an_empty_part_does_not_count_against_the_balance() -> None:
     assert proportions.balance_error(np.array([0, 0, 2, 2]), np.array([0, 1, 0, 1])) == 0
 
