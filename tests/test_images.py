@@ -65,6 +65,14 @@ def test_a_shard_may_be_empty(tmp_path: Path, suffix: str) -> None:
     assert images.read_shard(path, SHAPE).shape == (0, *SHAPE)
 
 
+@pytest.mark.parametrize("suffix", ["npz", "csv"])
+@pytest.mark.parametrize("shape", [(5, 4, 1), (1, 4, 3), (1, 1, 1)])
+def test_a_side_or_a_channel_may_be_one(tmp_path: Path, suffix: str, shape: tuple[int, int, int]) -> None:
+    path = tmp_path / f"s.{suffix}"
+    images.write_shard(path, pixels(1, shape))
+    assert np.array_equal(images.read_shard(path, shape), pixels(1, shape))
+
+
 def test_csv_is_a_label_and_one_column_a_pixel(tmp_path: Path) -> None:
     images.write_shard(tmp_path / "s.csv", pixels(7), LABELS)
     frame = pd.read_csv(tmp_path / "s.csv", dtype={"label": str}, keep_default_na=False)
