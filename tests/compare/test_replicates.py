@@ -11,7 +11,14 @@ import pytest
 import scipy.stats
 
 from darkroom import UserError
-from darkroom.compare import group_names, replicates, revision_comparison, run_groups
+from darkroom.compare import (
+    comparison,
+    group_names,
+    replicates,
+    revision_comparison,
+    revisions,
+    run_groups,
+)
 from darkroom.compare.revisions import Run
 
 MakeRun = Callable[..., Run]
@@ -179,6 +186,47 @@ def test_what_changed_is_told_of_the_first_runs_without_their_seeds() -> None:
     assert revision_comparison.names(" a,, b ,") == ["a", "b"]
     with pytest.raises(UserError, match="got ',' as a revision"):
         revision_comparison.names(",")
+
+
+def test_names_stand_for_one_run_or_for_a_group(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = {
+        "a": make_run("a", wrong(1, 2), 1, depth=3),
+        "b": make_run("b", wrong(3), 2, depth=4),
+        "c": make_run("c", wrong(4, 5, 6), 2, depth=3),
+        "d": make_run("d", wrong(7), 1, depth=4),
+    }
+    for name, hashes in {"a": "0" * 20, "b": "0" * 17 + "1" * 3, "c": "2" * 20, "d": "0" * 20}.items():
+        runs[name].predictions["sha256"] = list(hashes)
+    runs["b"] = dataclasses.replace(
+        runs["b"], metrics={"f1": 0.5, **runs["b"].metrics}, edited=("depth", "width")
+    )
+    monkeypatch.setattr(revisions, "read", lambda name, repo, reference=None: runs[name])
+    edited = "b: params.yaml has changed since it ran (depth, width); `dvc repro` runs it."
+
+    two = revision_comparison.compare("a", "b")
+    assert two.names == ("a", "b")
+    assert isinstance(two.result, comparison.Comparison)
+    # The last three are other files in b.
+    assert (two.result.images, two.result.a.right, two.result.b.right, two.result.replaced) == (17, 15, 16, 3)
+    assert two.params == (("seed", 1, 2), ("depth", 3, 4))
+    assert two.metrics == (("accuracy", 0.9, 0.95), ("loss", 0.35, 0.45), ("f1", None, 0.5))
+    assert two.remarks == (edited,)
+
+    groups = revision_comparison.compare("a, c", "b,d")
+    assert groups.names == ("a, c", "b, d")
+    assert isinstance(groups.result, replicates.Replicates)
+    assert (groups.params, groups.metrics) == ((("depth", 3, 4),), ())
+    # The first of each are looked at.
+    images = "A and B were not tested on the same images: 3 of one name are other files,"
+    assert groups.remarks[0].startswith(images)
+    assert groups.remarks[1:] == (edited,)
+    assert revision_comparison.compare("a,c", "d,c").remarks == (
+        "The runs of B differ in more than their seed: depth.",
+    )
+
+    for pair, alone in ((("a", "b,d"), "A"), (("a,c", "b"), "B")):
+        with pytest.raises(UserError, match=f"{alone} is a group of one run"):
+            revision_comparison.compare(*pair)
 
 
 def test_the_members_of_a_group_stand_in_the_order_of_their_seeds(tmp_path: Path) -> None:
