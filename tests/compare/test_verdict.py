@@ -12,6 +12,7 @@ from darkroom.compare import (
     as_json,
     as_markdown,
     as_text,
+    command,
     comparison,
     document,
     pictures,
@@ -122,6 +123,7 @@ def test_the_page_has_48_images_of_a_kind_and_the_pictures_there_are(report: Rep
     assert "<title>new&lt;one&gt; against old|one</title>" in page
     assert "<p>A: <code>old|one</code><br>B: <code>new&lt;one&gt;</code></p>" in page
     assert "Only B is right: the first 48 of 51" in page
+    assert command.listed(report) == [f"{row:06d}.png" for row in (62, 63, *range(48))]
     # The base64 of PNG.
     assert page.count("<img ") == 1
     assert (
@@ -166,6 +168,7 @@ def test_groups_have_a_table_over_their_runs(make_run: MakeRun) -> None:
     )
     assert json.loads(as_json.render(over))["metrics"]["x"]["b"]["mean"] == 1.5
     assert "No pictures" not in as_html.render(over, {})
+    assert command.listed(over) == []
 
 
 def test_test_images_that_are_not_those_of_both_are_remarked(make_run: MakeRun) -> None:
