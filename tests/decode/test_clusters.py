@@ -153,6 +153,23 @@ def test_a_ray_node_killed_half_way_costs_no_image(root: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_scheduler_that_goes_is_told(root: Path) -> None:
+    pytest.importorskip("distributed")
+    pack(many(IMAGES))
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    with process("dask", "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard") as one:
+        wait_until(lambda: listens(port))
+        with dask_worker(address):
+            run = start(root, shard_images=SHARD, backend="dask", address=address)
+            wait_until(lambda: finished_shards() >= 5 or run.poll() is not None)
+            kill(one)
+            _, error = run.communicate(timeout=100)
+    assert run.returncode == 1
+    assert f"the dask scheduler at {address} is gone" in error.strip().splitlines()[-1]
+
+
+@pytest.mark.slow
 def test_a_worker_with_other_code_is_refused_by_name(root: Path, scheduler: str) -> None:
     pack(many(300))
     shutil.copytree(root / "src", "other")

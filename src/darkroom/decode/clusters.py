@@ -178,6 +178,8 @@ class _Dask:
     def opened(cls, address: str | None, workers: int) -> Iterator["_Dask"]:
         import dask
         from distributed import Client, LocalCluster
+        from distributed.client import FutureCancelledError
+        from distributed.comm import CommClosedError
 
         # Of a lost worker it tells at length; what that means for the user is told here.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
@@ -193,7 +195,13 @@ class _Dask:
                 client = stack.enter_context(Client(place, timeout=_CONNECTING))
             except (OSError, ValueError, TimeoutError) as error:
                 raise _unreachable("dask", address, error) from None
-            yield cls(client)
+            try:
+                yield cls(client)
+            except (CommClosedError, FutureCancelledError):
+                raise UserError(
+                    f"params.yaml: decode.address: the dask scheduler at {address or 'this machine'} is gone; start it "
+                    "again, then run again: finished shards are kept"
+                ) from None
 
     def slots(self) -> int:
         return sum(self._client.nthreads().values())
