@@ -82,6 +82,11 @@ CASES = {
     # The images and the split of the next are those of malaria.
     "fast-small": Case("cell_images", "fast-small", settings=(BY_PATIENT,)),
     "transfer": Case("flower_photos", "transfer", settings=FLOWERS_SPLIT),
+    "transfer-at-288": Case(
+        "flower_photos",
+        "transfer",
+        settings=(*FLOWERS_SPLIT, "image.resolution=288", "augment.flip_horizontal=true"),
+    ),
     "transfer-on-dogs-vs-cats": Case("dogs-vs-cats", "transfer", settings=GRAY80_SPLIT),
     "transfer-grayscale": Case("dogs-vs-cats", "transfer-grayscale", settings=GRAY80_SPLIT),
     # And the split of this one.
@@ -95,6 +100,7 @@ RIVALS = {
 }
 PAIRS = {
     "transfer": "fast",
+    "transfer-at-288": "transfer",
     "transfer-on-dogs-vs-cats": "fast-on-dogs-vs-cats-gray80",
     "transfer-grayscale": "fast-on-dogs-vs-cats-gray80",
     "transfer-tuned": "fast-small",
@@ -226,12 +232,12 @@ def curve(clone: Path, kept: Path, began: float) -> tuple[list[float], list[floa
 
 
 def summary(runs: dict[str, dict[str, Any]]) -> dict[str, float]:
-    """Return means over runs; of seconds, over those that were timed."""
+    """Return means over runs; of seconds, over those that were timed, nan where none was."""
     timed = _timed(runs)
     return {
         "accuracy": statistics.mean(run["accuracy"] for run in runs.values()),
-        "seconds": statistics.mean(run["train_seconds"] for run in timed),
-        "all_seconds": statistics.mean(run["all_seconds"] for run in timed),
+        "seconds": statistics.mean(run["train_seconds"] for run in timed) if timed else math.nan,
+        "all_seconds": statistics.mean(run["all_seconds"] for run in timed) if timed else math.nan,
         "epochs": statistics.mean(len(run["epoch_test_accuracy"]) for run in runs.values()),
     }
 
@@ -284,7 +290,8 @@ def recipes_table(record: dict[str, Any]) -> list[str]:
         images = next(iter(record[name].values()))["images"]
         parts = " / ".join(f"{images[part]:,}" for part in ("train", "validation", "test"))
         lines.append(
-            f"| {name} | {parts} | {means['epochs']:.0f} | {with_spread(record[name])} | {means['seconds']:,.0f} |"
+            f"| {name} | {parts} | {means['epochs']:.0f} | {with_spread(record[name])} "
+            f"| {_seconds(means['seconds'])} |"
         )
     return lines
 
@@ -330,18 +337,26 @@ def pairs_table(record: dict[str, Any]) -> list[str]:
         gains = [100 * (ours[number]["accuracy"] - theirs[number]["accuracy"]) for number in both]
         half = stats.t.ppf(0.975, len(gains) - 1) * statistics.stdev(gains) / math.sqrt(len(gains))
         lines.append(
-            f"| {CASES[name].data} | {CASES[other].trained_by or other} | {CASES[name].recipe} | {len(both)} "
+            f"| {CASES[name].data} | {CASES[other].trained_by or other} | {name} | {len(both)} "
             f"| {statistics.mean(gains):+.1f} ± {half:.1f} | {sum(gain > 0 for gain in gains)} of {len(both)} "
-            f"| {summary(ours)['all_seconds']:,.0f} | {_seconds_beside(ours, theirs)} |"
+            f"| {_seconds(summary(ours)['all_seconds'])} | {_seconds_beside(ours, theirs)} |"
         )
     return lines if len(lines) > 2 else ["No pair has two runs on the same test images yet."]
 
 
+def _machines(runs: dict[str, dict[str, Any]]) -> set[str]:
+    return {run["machine"] for run in _timed(runs)}
+
+
 def _seconds_beside(ours: dict[str, dict[str, Any]], theirs: dict[str, dict[str, Any]]) -> str:
     """Return the seconds of ``theirs``, with its processor's instructions where those of ``ours`` are others."""
-    (mine,), (other,) = ({run["machine"] for run in _timed(runs)} for runs in (ours, theirs))
-    seconds = f"{summary(theirs)['all_seconds']:,.0f}"
-    return seconds if mine == other else f"{seconds} ({other.rpartition('(')[2]}"
+    seconds = _seconds(summary(theirs)["all_seconds"])
+    others = sorted(name.rpartition("(")[2].rstrip(")") for name in _machines(theirs) - _machines(ours))
+    return f"{seconds} ({', '.join(others)})" if others and _timed(ours) else seconds
+
+
+def _seconds(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:,.0f}"
 
 
 def write_page(record: dict[str, Any], path: Path) -> None:

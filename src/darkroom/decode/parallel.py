@@ -30,6 +30,8 @@ def run(tasks: Sequence[Task], total: int, decode: DecodeParams, folder: Path) -
     UserError
         A cluster cannot be used, see :func:`.clusters.outcomes`; or a worker was out of memory, or was killed.
     """
+    if not tasks:  # no need of a cluster
+        return
     finished, told = 0, time.monotonic()
     with (
         decoder_stderr.stderr() as stream,
