@@ -141,6 +141,14 @@ def test_the_second_view_lacks_a_fiftieth_of_each_side(
     assert np.ptp(view, axis=1 - axis).max() <= 1
 
 
+def test_a_side_that_shrinks_is_averaged_though_the_other_grows(write_images: Write) -> None:
+    stripes = np.zeros((1, 10, 200, 1), np.uint8)
+    stripes[:, :, ::2] = 255
+    folder = write_images(["a"], pixels=stripes)
+    view = near_duplicates.views(Images(folder), np.arange(1)).pixels[0, 0]
+    assert np.abs(view.astype(float) - 127.5).max() < 8
+
+
 def test_nothing_is_alike_in_an_empty_set() -> None:
     hashes = np.empty(0, np.uint64)
     views = near_duplicates.Views(hashes, hashes, np.empty((0, 2, 16, 16, 1), np.uint8))

@@ -165,9 +165,10 @@ def _middle(picture: Pixels) -> Pixels:
 def _resized(picture: Pixels, height: int, width: int | None = None) -> Pixels:
     """Return a picture averaged over areas where it shrinks and interpolated where it grows, its channels kept."""
     size = (width or height, height)
-    shrinks = picture.shape[0] > height or picture.shape[1] > size[0]
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return small.reshape(height, size[0], -1)  # type: ignore[return-value]
+    # In two steps: OpenCV averages along no side of a picture whose other side grows.
+    shrunk = min(size[0], picture.shape[1]), min(height, picture.shape[0])
+    small = cv2.resize(picture, shrunk, interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, size, interpolation=cv2.INTER_LINEAR).reshape(height, size[0], -1)  # type: ignore[return-value]
 
 
 def _gray(view: Pixels) -> Pixels:
