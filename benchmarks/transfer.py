@@ -23,7 +23,7 @@ import numpy as np
 import pipeline
 import results
 
-from darkroom import backends, inference, recipes
+from darkroom import backends, compiled_network, recipes
 from darkroom.images import Images
 
 THREADS = 2
@@ -59,7 +59,7 @@ def rates(images: Images, repeat: int) -> None:
             features.Extractor(trunk, {}).compute(images, rows)
 
     rivals = {
-        "bare loop": lambda: in_batches(inference.compiled(trunk)),
+        "bare loop": lambda: in_batches(compiled_network.compiled(trunk)),
         "predict, folded": lambda: in_batches(trunk.predict_on_batch),
         "predict": lambda: in_batches(pooled.predict_on_batch),
         "features": with_features,

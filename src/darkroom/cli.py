@@ -16,10 +16,10 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Commands beside the pipeline that `dvc repro` runs: apply recipes, compare and repeat runs, use the model.",
+    help="Tools around the pipeline that `dvc repro` runs: apply recipes, compare and repeat runs, use the model.",
 )
 recipe_app = typer.Typer(
-    no_args_is_help=True, help="Complete params.yaml files that reproduce published results."
+    no_args_is_help=True, help="List, show and apply recipes: the params of documented results."
 )
 app.add_typer(recipe_app, name="recipe")
 
@@ -89,20 +89,22 @@ def recipe_use(
         bool,
         typer.Option(
             "--training-only",
-            help="Replace only the sections normalize, model, augment and train.",
+            help="Replace only the sections normalize, model, augment and train; keep the images and their split.",
         ),
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Overwrite uncommitted edits of params.yaml.")
+        bool, typer.Option("--force", help="Overwrite uncommitted edits of params.yaml; refused otherwise.")
     ] = False,
 ) -> None:
-    """Write a recipe to params.yaml; `dvc repro` then runs it."""
+    """Overwrite params.yaml with a recipe; `dvc repro` then runs it."""
     from darkroom import recipes
 
     recipe = recipes.read(RECIPES, name)
     recipes.use(recipe, PARAMS, inbox=inbox, training_only=training_only, force=force)
     what = (
-        f"the sections that train are now those of {name}" if training_only else f"params.yaml is now {name}"
+        f"normalize, model, augment and train now come from {name}"
+        if training_only
+        else f"params.yaml is now {name}"
     )
     if inbox is not None and ("split", "group_by") in recipe.values:
         what += "; set split.group_by if several of your images show one patient, plant or scene"
@@ -114,7 +116,8 @@ def compare_command(
     a: Annotated[
         str,
         typer.Argument(
-            help="Run A: a Git revision, a DVC experiment or `workspace`; or a group: REV,REV,… or NAME@."
+            help="Run A: a Git revision, a DVC experiment or `workspace`. Or a group of runs: REV,REV,…, or NAME@ for "
+            "NAME@0, NAME@1 … that `darkroom replicate` made."
         ),
     ] = "HEAD",
     b: Annotated[str, typer.Argument(help="Run B, given in the same way.")] = "workspace",
@@ -125,7 +128,10 @@ def compare_command(
         typer.Option("--html", help="Print an HTML page that shows the images on which A and B disagree."),
     ] = False,
 ) -> None:
-    """Test whether the accuracies of runs A and B differ significantly on their shared test images."""
+    """Test whether runs A and B differ significantly in accuracy on the test images that both have.
+
+    Their metrics and the params that differ are listed, too.
+    """
     from darkroom.compare import command as comparison
 
     chosen: list[comparison.Form] = []
@@ -149,7 +155,9 @@ def serve_command(
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")
     ] = 8000,
     max_bytes: Annotated[int, typer.Option(min=1, help="Maximum size of a request, in bytes.")] = 50_000_000,
-    max_images: Annotated[int, typer.Option(min=1, help="Maximum number of files in a request.")] = 64,
+    max_images: Annotated[
+        int, typer.Option(min=1, help="Maximum number of images (files) in a request.")
+    ] = 64,
 ) -> None:
     """Serve the model over HTTP: a web page to drop images on, and a JSON endpoint."""
     from darkroom.serve import command as server
@@ -159,8 +167,8 @@ def serve_command(
 
 @command(app, "replicate")
 def replicate_command(
-    seeds: Annotated[int, typer.Option(help="Number of runs, each with its own training seed.")] = 5,
-    start: Annotated[int, typer.Option(help="First seed; the other runs count up from it.")] = 0,
+    seeds: Annotated[int, typer.Option(help="Number of runs, each with another seed of training.")] = 5,
+    start: Annotated[int, typer.Option(help="Seed of the first run; the others count up from it.")] = 0,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -173,7 +181,7 @@ def replicate_command(
     name: Annotated[
         str | None,
         typer.Option(
-            "--name", "-n", help="Name of the group of runs; default: the Git branch and what -S sets."
+            "--name", "-n", help="Name of the group of runs; default: the Git branch and the overrides of -S."
         ),
     ] = None,
     split_seeds: Annotated[
@@ -186,9 +194,10 @@ def replicate_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_md: Annotated[bool, typer.Option("--md", help="Print Markdown.")] = False,
 ) -> None:
-    """Repeat training with different seeds, as DVC experiments; report mean, deviation and interval of each metric.
+    """Repeat training with different seeds, as DVC experiments.
 
-    The runs are called NAME@0, NAME@1 …; `darkroom compare NAME@ OTHER@` compares two such groups.
+    For each metric it prints the mean, the standard deviation and a 95 % confidence interval. The runs are called
+    NAME@0, NAME@1 …; `darkroom compare NAME@ OTHER@` compares two such groups.
     """
     from darkroom.replicate import command as replication
 
@@ -217,18 +226,21 @@ def export_command(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="Output path: a file, or a folder for savedmodel; default: in the current folder, named as the model."
+            help="Output path: a file, or a folder for savedmodel; default: model.onnx, model.tflite or model here."
         ),
     ] = None,
     images: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Verify on these images (file, folder or archive) instead of the test images; repeatable."
+            help="Check on these images (file, folder or archive) instead of the test images; repeatable."
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing export.")] = False,
 ) -> None:
-    """Export the model to ONNX, TFLite or SavedModel, and verify that its predictions match those of Keras."""
+    """Export the model to ONNX, TFLite or SavedModel.
+
+    Its predictions are checked against those of Keras first; where they differ, nothing is written.
+    """
     from darkroom.export import command as exporting
 
     typer.echo(exporting.run(model, to, output, images or [], force, Path()))
@@ -260,7 +272,7 @@ def predict_command(
         Literal["index", "probability", "name"] | None,
         typer.Option(
             help="With --format kaggle: content of the label column: class index (default), probability of the second "
-            "of two classes, or class name."
+            "class (of two), or class name."
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 256,
@@ -274,20 +286,21 @@ def predict_command(
     precision: Annotated[
         Literal["float32", "bfloat16"],
         typer.Option(
-            help="Compute precision; bfloat16 is faster on hardware that supports it, slower elsewhere."
+            help="Data type of the computation; bfloat16 changes probabilities a little, and is faster on hardware "
+            "that supports it, slower elsewhere."
         ),
     ] = "float32",
     max_bytes: Annotated[
         int,
         typer.Option(
             min=1,
-            help="Maximum bytes of a file, or of an archive with its content; larger ones are rejected.",
+            help="Reject files, and archives whose unpacked content is, above this many bytes.",
         ),
     ] = 20_000_000_000,
 ) -> None:
     """Predict the class of new images, preprocessed exactly as in training.
 
-    Files that cannot be used are reported on stderr and left out; the exit code is 2 if there are any.
+    Files that cannot be used are skipped and reported on stderr; the exit code is 2 if any was skipped.
     """
     from darkroom.predict import command as prediction
 
@@ -300,12 +313,14 @@ def predict_command(
 def verify_command(
     recipe: Annotated[
         str | None,
-        typer.Option(help="Instead of the last commit: run this recipe twice and compare the outputs."),
+        typer.Option(
+            help="Run this recipe twice and compare the two runs, instead of the last commit with its dvc.lock."
+        ),
     ] = None,
     inbox: Annotated[
         str | None,
         typer.Option(
-            help="With --recipe: name of a folder or archive in data/inbox/ to use instead of its data set."
+            help="With --recipe: name of a folder or archive in data/inbox/ to use instead of the recipe's data set."
         ),
     ] = None,
     settings: Annotated[
@@ -314,11 +329,15 @@ def verify_command(
             "-S",
             "--set-param",
             metavar="KEY=VALUE",
-            help="Run twice with this parameter, as `dvc exp run -S`, and compare the outputs; repeatable.",
+            help="Override a parameter, as `dvc exp run -S`: the pipeline runs twice and the two runs are compared; "
+            "repeatable.",
         ),
     ] = None,
 ) -> None:
-    """Reproduce the last commit from scratch in a temporary clone and compare every output with dvc.lock."""
+    """Reproduce the last commit from scratch in a temporary clone and compare every output with its dvc.lock.
+
+    Uncommitted edits are not part of it, and the workspace stays as it is.
+    """
     from darkroom.verify import verify
 
     wrong = verify(Path.cwd(), recipe, inbox, settings or [])

@@ -42,6 +42,10 @@ def verify(
     UserError
         A run fails, a setting names no param, or there is no dvc.lock to compare with.
     """
+    if inbox is not None and recipe is None:
+        raise UserError(
+            "--inbox: says where a recipe finds its images; name the recipe, too: --recipe transfer, say"
+        )
     with tempfile.TemporaryDirectory(prefix="darkroom-verify-") as name:
         first = _clone(root, Path(name) / "first")
         if recipe is None and not settings:

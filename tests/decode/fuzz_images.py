@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from darkroom.decode.pictures import decoder_stderr, thumbnails
+from darkroom.decode.pictures import decoder_stderr, rejected_thumbnails
 from darkroom.decode.pictures.preparation import Preparation
 from darkroom.decode.rejections import Reason, Rejected
 
@@ -172,15 +172,15 @@ def check(data: bytes, preparation: Preparation) -> str:
 
 def check_thumbnail(data: bytes, reason: Reason, max_pixels: int) -> None:
     """Make the thumbnail of a rejected file, as the stage does; raise where it is neither small pixels nor None."""
-    if reason not in thumbnails.SHOWN:
+    if reason not in rejected_thumbnails.SHOWN:
         return
     with decoder_stderr.listening():
-        small = thumbnails.of_file(data, reason, max_pixels)
+        small = rejected_thumbnails.of_file(data, reason, max_pixels)
     if small is not None and (
         small.dtype != np.uint8
         or small.ndim != 3
         or small.shape[2] != 3
-        or not 1 <= max(small.shape[:2]) <= thumbnails.SIDE
+        or not 1 <= max(small.shape[:2]) <= rejected_thumbnails.SIDE
     ):
         raise AssertionError(f"thumbnail of {small.shape} {small.dtype}")
 

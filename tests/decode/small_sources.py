@@ -39,12 +39,12 @@ def digest(folder: Path) -> str:
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from darkroom.decode import clusters, stage
+from darkroom.decode import dask_and_ray, stage
 from darkroom.params import read_params
 params = read_params(Path(sys.argv[1]) / "params.yaml")
 image = params.image.model_copy(update={"resolution": 300, "resize": "fit"})
 asked = json.loads(sys.argv[2])
-clusters.PATIENCE = asked.pop("patience", clusters.PATIENCE)
+dask_and_ray.PATIENCE = asked.pop("patience", dask_and_ray.PATIENCE)
 decode = params.decode.model_copy(update=asked)
 labels = params.labels
 print(stage.decode(labels, image, decode, Path("data/raw"), Path("data/inbox"), Path("data/images")))

@@ -198,7 +198,7 @@ def test_too_many_rejections_stop_the_run_and_leave_what_was(root: Path) -> None
 def test_labels_left_out_on_purpose_do_not_count_as_unusable(root: Path) -> None:
     pack(many(4) | {f"c/{n}.png": png(100 + n) for n in range(20)})
     metrics = run(root, skip=["c"], max_rejected=0.0)
-    assert (metrics["used"], metrics["rejected_unlabelled_class_skipped"]) == (4, 20)
+    assert (metrics["used"], metrics["rejected_label_skipped"]) == (4, 20)
 
 
 def test_a_killed_run_goes_on_with_the_shards_it_finished(root: Path) -> None:
@@ -497,7 +497,7 @@ def test_a_table_that_is_mended_does_not_meet_the_work_of_the_one_before(root: P
     text = table.read_text()
     table.write_text(text.replace("x", "y", 2))
     metrics = run(root, **asked)
-    assert (metrics["used"], metrics["rejected_unlabelled_class_skipped"]) == (2, 6)
+    assert (metrics["used"], metrics["rejected_label_skipped"]) == (2, 6)
     assert not list(Path(".dvc/tmp/darkroom/decode").iterdir())
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from darkroom.decode import stage
-from darkroom.decode.pictures import decoder_stderr, thumbnails
+from darkroom.decode.pictures import decoder_stderr, rejected_thumbnails
 from darkroom.decode.rejections import Reason
 from darkroom.params import read_params
 
@@ -29,7 +29,7 @@ def thumbnail(
     data: bytes, reason: Reason = Reason.TRUNCATED, max_pixels: int = 1_000_000
 ) -> np.ndarray | None:
     with decoder_stderr.listening():
-        return thumbnails.of_file(data, reason, max_pixels)
+        return rejected_thumbnails.of_file(data, reason, max_pixels)
 
 
 def test_of_a_jpeg_that_ends_too_early_the_first_lines_are_seen():
@@ -64,7 +64,10 @@ def test_examples_are_the_first_of_each_reason():
     rejected = [(f"{number:02d}.jpg", Reason.TRUNCATED, "") for number in range(20)]
     rejected += [("z.jpg", Reason.TOO_SMALL, ""), ("zz.jpg", Reason.EMPTY, "")]
     known = {name: np.zeros((2, 2, 3), np.uint8) for name, _, _ in rejected[1:-1]}
-    assert list(thumbnails.examples(rejected, known)) == [*(f"{n:02d}.jpg" for n in range(1, 9)), "z.jpg"]
+    assert list(rejected_thumbnails.examples(rejected, known)) == [
+        *(f"{n:02d}.jpg" for n in range(1, 9)),
+        "z.jpg",
+    ]
 
 
 def decode(root: Path, folder: Path, **changes: Any) -> dict[str, np.ndarray]:
@@ -78,7 +81,7 @@ def decode(root: Path, folder: Path, **changes: Any) -> dict[str, np.ndarray]:
     ]
     out = folder / "data/images"
     stage.decode(*sections, folder / "data/raw", folder / "data/inbox", out)  # type: ignore[arg-type]
-    return thumbnails.read(out / "rejected.npz")
+    return rejected_thumbnails.read(out / "rejected.npz")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from darkroom import intervals
-from darkroom.evaluate import calibration, curves, scores
+from darkroom.evaluate import calibration_curve, curves, scores
 from darkroom.evaluate.group_accuracy import by_group
 from darkroom.evaluate.stage import _at_threshold
 from darkroom.evaluate.threshold import best_threshold
@@ -176,10 +176,10 @@ def test_a_class_called_like_a_column_keeps_a_column_of_its_own():
 
 def test_the_calibration_error_of_a_fixed_table():
     right = np.array([True, False, True, True])
-    table = calibration.reliability(right, np.float32([0.55, 0.55, 0.95, 1.0]), 10)
+    table = calibration_curve.reliability(right, np.float32([0.55, 0.55, 0.95, 1.0]), 10)
     assert table["images"].tolist() == [2, 2]
     assert table["accuracy"].tolist() == [0.5, 1.0]
-    assert calibration.expected_calibration_error(table) == pytest.approx(0.5 * 0.05 + 0.5 * 0.025)
+    assert calibration_curve.expected_calibration_error(table) == pytest.approx(0.5 * 0.05 + 0.5 * 0.025)
 
 
 @settings(derandomize=True, deadline=None)

@@ -108,3 +108,9 @@ def test_a_setting_that_names_no_param_is_one_message(repository):
     assert said.returncode == 1
     assert "train.epoch" in said.stderr
     assert "Traceback" not in said.stderr
+
+
+def test_an_inbox_that_no_recipe_reads_is_refused(repository):
+    said = repository.run("darkroom", "verify", "--inbox", "flowers", check=False)
+    assert said.returncode == 1
+    assert "--inbox: says where a recipe finds its images" in said.stderr

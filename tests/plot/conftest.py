@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from darkroom import files
-from darkroom.decode.pictures import thumbnails
-from darkroom.evaluate import calibration, curves, scores
+from darkroom.decode.pictures import rejected_thumbnails
+from darkroom.evaluate import calibration_curve, curves, scores
 from darkroom.images import INDEX_COLUMNS, write_description, write_shard
 from tests.browser import browser  # noqa: F401  (a fixture)
 from tests.parameters import preparation_of, write_params
@@ -88,7 +88,7 @@ def build(
     for stage, texts in (warnings or {}).items():
         write_summary(folder / "data" / {"decode": "images"}.get(stage, stage), labels, rejected, texts)
     if pictured:
-        thumbnails.write(
+        rejected_thumbnails.write(
             folder / "data/images/rejected.npz",
             {name: draw_image(9, (40, 60, 3), generator) for name in pictured},
         )
@@ -173,7 +173,7 @@ def write_evaluation(folder, names, actual, probabilities, classes, shape):
     heat = np.exp(-((row - shape[0] / 3) ** 2 + (column - shape[1] / 2) ** 2) / (shape[0] / 4) ** 2)
     maps = np.repeat(heat[None].astype(np.float32), len(wrong), axis=0)
     np.savez(folder / "data/predictions/occlusion.npz", ids=names[wrong].astype(np.str_), maps=maps)
-    reliability = calibration.reliability(predicted == actual, probabilities.max(axis=1), 10)
+    reliability = calibration_curve.reliability(predicted == actual, probabilities.max(axis=1), 10)
     for name, table in (
         ("confusion", curves.confusion(actual, predicted, classes)),
         ("roc", curves.roc(actual, probabilities, classes)),
@@ -182,7 +182,7 @@ def write_evaluation(folder, names, actual, probabilities, classes, shape):
     ):
         write_rows(folder / f"plots/{name}.csv", table.columns, table.itertuples(index=False))
     figures = scores.overall(actual, probabilities) | scores.by_class(actual, probabilities, classes)
-    figures |= {"expected_calibration_error": calibration.expected_calibration_error(reliability)}
+    figures |= {"expected_calibration_error": calibration_curve.expected_calibration_error(reliability)}
     figures |= {"images": len(actual)}
     defined = {name: value for name, value in figures.items() if np.isfinite(value)}
     files.write_json(folder / "metrics/evaluate.json", defined)

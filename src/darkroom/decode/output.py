@@ -9,7 +9,7 @@ import numpy as np
 
 from darkroom import files, images
 from darkroom.decode import shards
-from darkroom.decode.pictures import thumbnails
+from darkroom.decode.pictures import rejected_thumbnails
 from darkroom.decode.pictures.preparation import Preparation
 
 
@@ -49,14 +49,16 @@ def write(
 
 def thumbnails_of(
     ids: Collection[str], finished: Sequence[shards.Shard], preparation: Preparation
-) -> thumbnails.Thumbnails:
+) -> rejected_thumbnails.Thumbnails:
     """Return thumbnails of decoded images by id, as they were prepared; only shards that hold one are read."""
-    found: thumbnails.Thumbnails = {}
+    found: rejected_thumbnails.Thumbnails = {}
     for shard in finished:
         places = [number for number, row in enumerate(shard.rows) if row.id in ids]
         if places:
             pixels = images.read_shard(shard.pixels, preparation.shape)
-            found |= {shard.rows[number].id: thumbnails.of_pixels(pixels[number]) for number in places}
+            found |= {
+                shard.rows[number].id: rejected_thumbnails.of_pixels(pixels[number]) for number in places
+            }
     return found
 
 

@@ -11,8 +11,8 @@ import joblib
 from tqdm import tqdm
 
 from darkroom import UserError
-from darkroom.decode import clusters
-from darkroom.decode.clusters import Task
+from darkroom.decode import dask_and_ray
+from darkroom.decode.dask_and_ray import Task
 from darkroom.decode.pictures import decoder_stderr
 from darkroom.params import DecodeParams
 
@@ -28,7 +28,7 @@ def run(tasks: Sequence[Task], total: int, decode: DecodeParams, folder: Path) -
     Raises
     ------
     UserError
-        A cluster cannot be used, see :func:`.clusters.outcomes`; or a worker was out of memory, or was killed.
+        A cluster cannot be used, see :func:`.dask_and_ray.outcomes`; or a worker was out of memory, or was killed.
     """
     if not tasks:  # no need of a cluster
         return
@@ -49,7 +49,7 @@ def run(tasks: Sequence[Task], total: int, decode: DecodeParams, folder: Path) -
 
 def _outcomes(tasks: Sequence[Task], decode: DecodeParams, folder: Path) -> Iterator[int]:
     if decode.backend in ("dask", "ray"):
-        yield from clusters.outcomes(tasks, decode.backend, decode.address, decode.workers, folder)
+        yield from dask_and_ray.outcomes(tasks, decode.backend, decode.address, decode.workers, folder)
         return
     with joblib.parallel_config(decode.backend, n_jobs=decode.workers):
         parallel = joblib.Parallel(return_as="generator_unordered", pre_dispatch="2 * n_jobs")

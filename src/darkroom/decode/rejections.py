@@ -20,7 +20,7 @@ class Reason(StrEnum):
     UNREADABLE = "cannot be read"
     DUPLICATE_NAME = "duplicate name"
     SYSTEM_FILE = "system file"
-    SKIPPED_LABEL = "unlabelled class skipped"
+    SKIPPED_LABEL = "label skipped"
     EXCLUDED = "excluded"
     FEW_IMAGES = "class with few images"
     LABEL_CONFLICT = "duplicate with another label"

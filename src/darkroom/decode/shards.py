@@ -14,8 +14,7 @@ import numpy as np
 
 from darkroom import files, images
 from darkroom.decode import archives, blank_images
-from darkroom.decode.pictures import decoder_stderr
-from darkroom.decode.pictures import thumbnails as pictures
+from darkroom.decode.pictures import decoder_stderr, rejected_thumbnails
 from darkroom.decode.pictures.preparation import Preparation
 from darkroom.decode.rejections import Reason, Rejected, Rejection
 from darkroom.phash import SIDE, perceptual_hashes
@@ -77,7 +76,7 @@ class Shard:
     pixels: Path
     rows: list[Row]
     rejected: list[Rejection]
-    thumbnails: pictures.Thumbnails
+    thumbnails: rejected_thumbnails.Thumbnails
     brightest: int | None
     wide: int
 
@@ -105,7 +104,7 @@ def write(members: Sequence[archives.Member], number: int, work: Path, preparati
     rows: list[dict[str, Any]] = []
     rejected = []
     brightest: list[int] = []
-    seen: pictures.Thumbnails = {}
+    seen: rejected_thumbnails.Thumbnails = {}
     tried: Counter[Reason] = Counter()
     with decoder_stderr.listening():
         for member in members:
@@ -116,8 +115,11 @@ def write(members: Sequence[archives.Member], number: int, work: Path, preparati
             except Rejected as rejection:
                 rejected.append([member.id, rejection.reason, rejection.detail])
                 tried[rejection.reason] += 1
-                if rejection.reason in pictures.SHOWN and tried[rejection.reason] <= pictures.MOST:
-                    picture = pictures.of_file(data, rejection.reason, preparation.max_pixels)
+                if (
+                    rejection.reason in rejected_thumbnails.SHOWN
+                    and tried[rejection.reason] <= rejected_thumbnails.MOST
+                ):
+                    picture = rejected_thumbnails.of_file(data, rejection.reason, preparation.max_pixels)
                     if picture is not None:
                         seen[member.id] = picture
                 continue
@@ -140,7 +142,7 @@ def write(members: Sequence[archives.Member], number: int, work: Path, preparati
     pixels_path, rows_path = paths(work, number)
     images.write_shard(pixels_path, pixels[: len(rows)])
     if seen:
-        pictures.write(_thumbnails_path(work, number), seen)
+        rejected_thumbnails.write(_thumbnails_path(work, number), seen)
     with files.whole(
         rows_path
     ) as part:  # in one line: the encoder that indents takes as long as reading the files
@@ -161,5 +163,5 @@ def read(members: Sequence[archives.Member], number: int, work: Path) -> Shard:
     rejected = [Rejection(name, Reason(reason), detail) for name, reason, detail in content["rejected"]]
     known = {member.id: member for member in members}
     rows = [Row(**row, label=known[row["id"]].label, split=known[row["id"]].split) for row in content["rows"]]
-    seen = pictures.read(_thumbnails_path(work, number))
+    seen = rejected_thumbnails.read(_thumbnails_path(work, number))
     return Shard(pixels_path, rows, rejected, seen, content["brightest"], content["wide"])

@@ -10,16 +10,16 @@ from darkroom.decode import (
     archives,
     blank_images,
     duplicates,
-    information_loss,
     output,
     parallel,
+    preparation_warnings,
     resume,
     shards,
     small_classes,
     summaries,
 )
 from darkroom.decode.labels import label_members
-from darkroom.decode.pictures import bit_depth, thumbnails
+from darkroom.decode.pictures import bit_depth, rejected_thumbnails
 from darkroom.decode.pictures.preparation import Preparation
 from darkroom.decode.rejections import LEFT_OUT, Reason, Rejection
 from darkroom.decode.shards import Row
@@ -51,7 +51,7 @@ def decode(
     out : Path
         Receives an :mod:`darkroom.images` folder, ``summary.json`` (see :mod:`.summaries`) and ``rejected.csv`` (id,
         reason, detail), with ``rejected.npz`` where there are thumbnails of such files (see
-        :func:`thumbnails.write`); images without a label become a second such folder, ``unlabelled``.
+        :func:`rejected_thumbnails.write`); images without a label become a second such folder, ``unlabelled``.
 
     Returns
     -------
@@ -81,13 +81,13 @@ def decode(
             _check(outcome, decode.max_rejected)
         used, unlabelled, rejected, _ = outcome
         warnings += small_classes.warnings(used)
-        warnings += information_loss.warnings(labelled.members, used, preparation)
+        warnings += preparation_warnings.warnings(labelled.members, used, preparation)
 
         seen = _seen(finished, rejected, preparation)
         output.write(files.empty_folder(out), finished, used, preparation, decode.format)
         files.write_csv(out / "rejected.csv", ["id", "reason", "detail"], rejected)
         if seen:
-            thumbnails.write(out / "rejected.npz", seen)
+            rejected_thumbnails.write(out / "rejected.npz", seen)
         summaries.write(out / "summary.json", summaries.of(used, unlabelled, rejected, warnings))
     return {
         "files": len(used) + len(rejected) + len(unlabelled),
@@ -200,12 +200,12 @@ def _sorted_out(
 
 def _seen(
     finished: Sequence[shards.Shard], rejected: Sequence[Rejection], preparation: Preparation
-) -> thumbnails.Thumbnails:
+) -> rejected_thumbnails.Thumbnails:
     """Return thumbnails of the first rejected files of each reason, of those that left anything to decode."""
     known = {name: picture for shard in finished for name, picture in shard.thumbnails.items()}
     conflicts = [one.id for one in rejected if one.reason is Reason.LABEL_CONFLICT]
-    known |= output.thumbnails_of(conflicts[: thumbnails.MOST], finished, preparation)
-    return thumbnails.examples(rejected, known)
+    known |= output.thumbnails_of(conflicts[: rejected_thumbnails.MOST], finished, preparation)
+    return rejected_thumbnails.examples(rejected, known)
 
 
 def _check_labels(members: Sequence[archives.Member]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from darkroom import UserError, backends, files, inference
+from darkroom import UserError, backends, compiled_network, files
 from darkroom.array_types import Pixels
 
 Probabilities = npt.NDArray[np.float32]
@@ -77,7 +77,7 @@ class Classifier:
     @functools.cached_property
     def _compute(self) -> Callable[[Pixels], Probabilities]:
         # Not before it is first needed: `predict --precision bfloat16` has another network take the first one's place.
-        return inference.compiled(self.network)
+        return compiled_network.compiled(self.network)
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """Return the probability of each class: float32, (images, classes), rows that sum to 1.

@@ -7,7 +7,7 @@ import numpy as np
 
 from darkroom import UserError, files, split_files
 from darkroom.array_types import ClassNumbers, Rows
-from darkroom.evaluate import calibration, curves, scores
+from darkroom.evaluate import calibration_curve, curves, scores
 from darkroom.evaluate.classifier import Classifier, Probabilities
 from darkroom.evaluate.group_accuracy import by_group
 from darkroom.evaluate.occlusion import occlusion_map
@@ -65,10 +65,10 @@ def evaluate(
     _write_occlusion(predictions, classifier, source, test, actual, probabilities, evaluate.occlusion)
     _write_curves(plots, actual, probabilities, classes, evaluate.calibration_bins)
     right = actual == probabilities.argmax(axis=1)
-    reliability = calibration.reliability(right, probabilities.max(axis=1), evaluate.calibration_bins)
+    reliability = calibration_curve.reliability(right, probabilities.max(axis=1), evaluate.calibration_bins)
     figures = {
         **scores.overall(actual, probabilities),
-        "expected_calibration_error": calibration.expected_calibration_error(reliability),
+        "expected_calibration_error": calibration_curve.expected_calibration_error(reliability),
         **_at_threshold(numbers(source, validation, classes), on_validation, actual, probabilities),
         **by_group(right, table["group"].iloc[test].tolist()),
         "images": len(test),
@@ -130,7 +130,7 @@ def _write_curves(
 ) -> None:
     """Write the tables that `dvc plots` draws: ROC, precision-recall, calibration and confusion."""
     predicted = probabilities.argmax(axis=1)
-    reliability = calibration.reliability(actual == predicted, probabilities.max(axis=1), bins)
+    reliability = calibration_curve.reliability(actual == predicted, probabilities.max(axis=1), bins)
     for name, table in (
         ("roc", curves.roc(actual, probabilities, classes)),
         ("precision_recall", curves.precision_recall(actual, probabilities, classes)),

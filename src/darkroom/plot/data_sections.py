@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from darkroom.plot import data_quality, formatting, source_section
+from darkroom.plot import data_quality, decode_section, formatting
 from darkroom.plot.galleries import figure, gallery
 from darkroom.plot.html import Content, Html, element, joined, pairs, table
 from darkroom.plot.image_figures import channels, sample_rows
@@ -40,7 +40,7 @@ def data(results: Results, chart: Html) -> Html:
     ]
     return joined(
         [
-            source_section.warnings(results),
+            decode_section.warnings(results),
             element(
                 "div",
                 pairs("Images", lines),
@@ -56,7 +56,7 @@ def data(results: Results, chart: Html) -> Html:
             element(
                 "p", "How each picture was prepared: ", _settings(formatting.flat(prepared)), class_="note"
             ),
-            source_section.reading(results),
+            decode_section.reading(results),
             data_quality.rejections(results),
             data_quality.leaks(results),
             data_quality.together(results),

@@ -12,7 +12,7 @@ from darkroom.compare.statistics import Spread
 from darkroom.replicate.experiments import Outcome
 
 FILES = {"evaluate": "metrics/evaluate.json", "train": "metrics/train.json"}
-TITLES = {"evaluate": "On the test images", "train": "Of the training"}
+TITLES = {"evaluate": "Metrics of the test images", "train": "Metrics of the training"}
 
 INTERVAL = "95 % interval of the mean by Student's t over the seeds"
 CORRECTED = f"{INTERVAL}, the variance corrected for what the splits share (Nadeau and Bengio 2003)"
@@ -145,7 +145,7 @@ def headline(summary: Summary) -> str:
 
 def _tabled(summary: Summary) -> list[Table]:
     """Return a table a stage, of what varies and is not of one class alone."""
-    header = ("metric", "mean", "sd", "95 % interval", "least", "most")
+    header = ("metric", "mean", "sd", "95 % interval", "min", "max")
     tables = []
     for stage, metrics in summary.metrics.items():
         rows = tuple(row(name, values, summary.spread(values)) for name, values in readable(metrics).items())

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
-from darkroom import files, inference
+from darkroom import compiled_network, files
 from darkroom.array_types import Floats, Pixels, Rows
 from darkroom.images import Images
 from darkroom.train import checkpoint
@@ -71,7 +71,7 @@ class Extractor:
     @functools.cached_property
     def _run(self) -> Callable[[Pixels], Floats]:
         # Seconds, which are not needed where everything is kept.
-        return inference.compiled(self._trunk)
+        return compiled_network.compiled(self._trunk)
 
     def compute(self, images: Images, rows: Rows, mirrored: bool = False) -> Floats:
         """Return the features of the images at ``rows``, those that are kept and, computed now, the others.

@@ -25,7 +25,7 @@ SHARED = (
     "backends.py",
     "files.py",
     "images.py",
-    "inference.py",
+    "compiled_network.py",
     "params",
     "split_files.py",
 )

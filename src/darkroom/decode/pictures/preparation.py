@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from darkroom import phash
 from darkroom.array_types import Pixels
-from darkroom.decode.pictures import decoding, resizing, steps
+from darkroom.decode.pictures import decoding, filters, resizing
 from darkroom.params import DecodeParams, ImageParams
 
 
@@ -108,7 +108,7 @@ class Preparation:
         rendering = decoding.Rendering(self.background, self.bit_depth)
         picture = decoding.decode(data, self.color, limits, shrink_to, rendering)
         image = resizing.resize(
-            steps.apply(picture.pixels, self.steps), self.resolution, self.resize, self.interpolation
+            filters.apply(picture.pixels, self.steps), self.resolution, self.resize, self.interpolation
         )
         # The squashed image holds all that a thumbnail needs, and is tens of times smaller than the picture.
         enough = self.resize == "squash" and not self.steps and min(self.resolution) >= phash.SIDE

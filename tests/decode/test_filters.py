@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from darkroom.array_types import Pixels
-from darkroom.decode.pictures import resizing, steps
+from darkroom.decode.pictures import filters, resizing
 
 RANDOM = np.random.default_rng(0)
 GRAY = RANDOM.integers(60, 120, (40, 50)).astype(np.uint8)
@@ -12,16 +12,16 @@ COLOR = RANDOM.integers(60, 120, (40, 50, 3)).astype(np.uint8)
 
 
 @pytest.mark.parametrize("picture", [GRAY, COLOR], ids=["grayscale", "rgb"])
-@pytest.mark.parametrize("name", [name for name in steps.STEPS if name != "trim"])
+@pytest.mark.parametrize("name", [name for name in filters.STEPS if name != "trim"])
 def test_a_step_keeps_shape_and_input(name: str, picture: Pixels) -> None:
     before = picture.copy()
-    after = steps.apply(picture, [name])
+    after = filters.apply(picture, [name])
     assert after.shape == picture.shape
     assert after.dtype == np.uint8
     assert np.array_equal(picture, before)
 
 
-@pytest.mark.parametrize("step", [steps.equalize, steps.clahe])
+@pytest.mark.parametrize("step", [filters.equalize, filters.clahe])
 def test_equalizing_spreads_the_grey_levels(step: object) -> None:
     assert np.ptp(step(GRAY)) > np.ptp(GRAY)  # type: ignore[operator]
 
@@ -29,11 +29,11 @@ def test_equalizing_spreads_the_grey_levels(step: object) -> None:
 def test_otsu_parts_two_grey_levels() -> None:
     picture = np.full((20, 20), 100, np.uint8)
     picture[5:10] = 140
-    assert np.array_equal(steps.otsu(picture), np.where(picture == 140, 255, 0))
+    assert np.array_equal(filters.otsu(picture), np.where(picture == 140, 255, 0))
 
 
 def test_blur_lessens_noise() -> None:
-    assert steps.blur(GRAY).std() < GRAY.std() / 2
+    assert filters.blur(GRAY).std() < GRAY.std() / 2
 
 
 def test_median_removes_a_speck_and_keeps_an_edge() -> None:
@@ -41,21 +41,21 @@ def test_median_removes_a_speck_and_keeps_an_edge() -> None:
     picture[:, 10:] = 200
     speckled = picture.copy()
     speckled[5, 5] = 255
-    assert np.array_equal(steps.median(speckled), picture)
+    assert np.array_equal(filters.median(speckled), picture)
 
 
 def test_canny_draws_the_edge_of_a_square() -> None:
     picture = np.zeros((40, 40), np.uint8)
     picture[10:30, 10:30] = 255
-    edges = steps.canny(picture)
+    edges = filters.canny(picture)
     assert set(np.unique(edges)) == {0, 255}
     assert not edges[15:25, 15:25].any()
     assert edges[20, 8:12].any()
 
 
 def test_invert_twice_is_nothing() -> None:
-    assert np.array_equal(steps.invert(GRAY), 255 - GRAY)
-    assert np.array_equal(steps.apply(COLOR, ["invert", "invert"]), COLOR)
+    assert np.array_equal(filters.invert(GRAY), 255 - GRAY)
+    assert np.array_equal(filters.apply(COLOR, ["invert", "invert"]), COLOR)
 
 
 @pytest.mark.parametrize("channels", [(), (3,)])
@@ -63,16 +63,16 @@ def test_trim_cuts_to_the_content(channels: tuple[int, ...]) -> None:
     picture = np.full((30, 40, *channels), 250, np.uint8)
     picture[5:20, 8:33] = 10
     picture[0, 1] = 245  # the noise of a JPEG's margin
-    assert steps.trim(picture).shape[:2] == (15, 25)
-    assert not (steps.trim(picture) != 10).any()
+    assert filters.trim(picture).shape[:2] == (15, 25)
+    assert not (filters.trim(picture) != 10).any()
 
 
 def test_trim_leaves_a_picture_of_one_colour() -> None:
-    assert steps.trim(np.full((4, 5), 9, np.uint8)).shape == (4, 5)
+    assert filters.trim(np.full((4, 5), 9, np.uint8)).shape == (4, 5)
 
 
 def test_steps_apply_in_order() -> None:
-    assert np.array_equal(steps.apply(GRAY, ["invert", "otsu"]), steps.otsu(steps.invert(GRAY)))
+    assert np.array_equal(filters.apply(GRAY, ["invert", "otsu"]), filters.otsu(filters.invert(GRAY)))
 
 
 def test_squash_shrinks_by_the_mean_over_the_area() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from darkroom import UserError
-from darkroom.decode import clusters, resume
+from darkroom.decode import dask_and_ray, resume
 from tests.decode.small_sources import digest, many, pack, start
 from tests.waiting import wait_until
 
@@ -173,7 +173,7 @@ def test_a_scheduler_that_goes_is_told(root: Path) -> None:
 def test_a_worker_with_other_code_is_refused_by_name(root: Path, scheduler: str) -> None:
     pack(many(300))
     shutil.copytree(root / "src", "other")
-    steps = Path("other/darkroom/decode/pictures/steps.py")
+    steps = Path("other/darkroom/decode/pictures/filters.py")
     steps.write_text(steps.read_text(encoding="utf-8") + "# another version\n", encoding="utf-8")
     with dask_worker(scheduler, PYTHONPATH=str(Path("other").resolve())):
         said = refused(root, backend="dask", address=scheduler)
@@ -206,7 +206,7 @@ def test_a_missing_engine_says_what_to_install(
     with pytest.raises(
         UserError, match=f"decode.backend: got '{engine}', but the package .*make extra-{engine}"
     ):
-        list(clusters.outcomes([], engine, None, 1, tmp_path))
+        list(dask_and_ray.outcomes([], engine, None, 1, tmp_path))
 
 
 class Pretended:
@@ -223,10 +223,12 @@ class Pretended:
     def ask(self, question: Callable[..., str], *arguments: object) -> dict[str, str]:
         return {"host-1": self.objection or question(*arguments)}
 
-    def submit(self, task: clusters.Task) -> clusters.Task:
+    def submit(self, task: dask_and_ray.Task) -> dask_and_ray.Task:
         return task
 
-    def finished(self, waiting: list[clusters.Task], seconds: float) -> tuple[list[int], list[clusters.Task]]:
+    def finished(
+        self, waiting: list[dask_and_ray.Task], seconds: float
+    ) -> tuple[list[int], list[dask_and_ray.Task]]:
         self.most = max(self.most, len(waiting))
         function, arguments = waiting[0]
         return [function(*arguments)], waiting[1:]
@@ -240,7 +242,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> Pretended:
     def opened(*_: object) -> Iterator[Pretended]:
         yield cluster
 
-    monkeypatch.setattr(clusters, "_opened", opened)
+    monkeypatch.setattr(dask_and_ray, "_opened", opened)
     return cluster
 
 
@@ -248,7 +250,7 @@ def test_a_scheduler_holds_no_more_tasks_than_keep_its_workers_busy(
     pretended: Pretended, tmp_path: Path
 ) -> None:
     tasks = ((abs, (-number,)) for number in range(1000))
-    assert sum(clusters.outcomes(tasks, "dask", None, 1, tmp_path)) == sum(range(1000))
+    assert sum(dask_and_ray.outcomes(tasks, "dask", None, 1, tmp_path)) == sum(range(1000))
     assert pretended.most == 2
 
 
@@ -256,25 +258,25 @@ def test_a_worker_says_what_makes_its_results_differ_or_get_lost(tmp_path: Path)
     python, key = sys.version.split()[0], resume.key(None)
     token = tmp_path / "token"
     token.touch()
-    assert clusters._objection(str(token), python, key) == ""
-    assert "does not see" in clusters._objection(str(tmp_path / "elsewhere" / "token"), python, key)
-    assert "has another version of Darkroom" in clusters._objection(str(token), python, "0")
-    assert f"has Python {python}, and this process 3.1.0" in clusters._objection(str(token), "3.1.0", key)
+    assert dask_and_ray._objection(str(token), python, key) == ""
+    assert "does not see" in dask_and_ray._objection(str(tmp_path / "elsewhere" / "token"), python, key)
+    assert "has another version of Darkroom" in dask_and_ray._objection(str(token), python, "0")
+    assert f"has Python {python}, and this process 3.1.0" in dask_and_ray._objection(str(token), "3.1.0", key)
 
 
 def test_lost_workers_are_waited_for(
     pretended: Pretended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretended.workers = 0
-    monkeypatch.setattr(clusters, "PATIENCE", 0.5)
+    monkeypatch.setattr(dask_and_ray, "PATIENCE", 0.5)
     began = time.monotonic()
     with pytest.raises(UserError, match="has had no worker for"):
-        list(clusters.outcomes([(abs, (1,))], "dask", None, 1, tmp_path))
+        list(dask_and_ray.outcomes([(abs, (1,))], "dask", None, 1, tmp_path))
     assert time.monotonic() - began >= 0.5
 
 
 def test_the_token_of_the_check_does_not_stay(pretended: Pretended, tmp_path: Path) -> None:
     pretended.objection = "has Python 2.7"
     with pytest.raises(UserError, match=r"worker host-1: has Python 2\.7; nothing was decoded"):
-        list(clusters.outcomes([(abs, (1,))], "ray", None, 1, tmp_path))
+        list(dask_and_ray.outcomes([(abs, (1,))], "ray", None, 1, tmp_path))
     assert not (tmp_path / "cluster").exists()
