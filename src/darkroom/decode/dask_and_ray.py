@@ -101,7 +101,7 @@ def _wait_for_workers(cluster: _Cluster, engine: str) -> None:
 def _check_workers(cluster: _Cluster, engine: str, folder: Path) -> None:
     """Have every worker say what would make its results differ, or get lost."""
     token = folder / _TOKEN
-    token.write_text(resume.key(None), encoding="utf-8")
+    token.touch()
     try:
         answers = cluster.ask(_objection, str(token), platform.python_version(), resume.key(None))
     finally:
