@@ -177,8 +177,7 @@ class _Dask:
     @contextlib.contextmanager
     def opened(cls, address: str | None, workers: int) -> Iterator["_Dask"]:
         import dask
-        from distributed import Client, LocalCluster
-        from distributed.client import FutureCancelledError
+        from distributed import CancelledError, Client, LocalCluster
         from distributed.comm import CommClosedError
 
         # Of a lost worker it tells at length; what that means for the user is told here.
@@ -197,7 +196,7 @@ class _Dask:
                 raise _unreachable("dask", address, error) from None
             try:
                 yield cls(client)
-            except (CommClosedError, FutureCancelledError):
+            except (CommClosedError, CancelledError):
                 raise UserError(
                     f"params.yaml: decode.address: the dask scheduler at {address or 'this machine'} is gone; start it "
                     "again, then run again: finished shards are kept"
