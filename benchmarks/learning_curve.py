@@ -18,7 +18,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import pipeline
-import results
+import results_runs
 
 from darkroom import files
 
@@ -52,7 +52,7 @@ def run(recipe: str, data: str, count: int, seed: int, images: Path, clone: Path
     """Train ``recipe`` on about ``count`` images and return how it did."""
     total, settings = SETS[data]
     train, validation = round(count / total, 4), 0.1
-    case = results.Case(
+    case = results_runs.Case(
         data,
         recipe,
         settings=(
@@ -64,7 +64,7 @@ def run(recipe: str, data: str, count: int, seed: int, images: Path, clone: Path
             "evaluate.occlusion=0",
         ),
     )
-    results.prepare(case, images, seed, clone)
+    results_runs.prepare(case, images, seed, clone)
     pipeline.stage_starts(clone)
     split, scores = (
         json.loads((clone / "metrics" / f"{name}.json").read_text(encoding="utf-8"))
@@ -121,7 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--images", type=Path, default=results.REAL)
+    parser.add_argument("--images", type=Path, default=results_runs.REAL)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", nargs="+", default=["transfer", "fast"])
     parser.add_argument("--write", action="store_true", help="run nothing")

@@ -21,7 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pipeline
-import results
+import results_runs
 
 from darkroom import backends, compiled_network, recipes
 from darkroom.images import Images
@@ -115,7 +115,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--images", type=Path, default=results.REAL)
+    parser.add_argument("--images", type=Path, default=results_runs.REAL)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--rival", action="store_true")
     options = parser.parse_args()
@@ -123,7 +123,7 @@ def main() -> None:
         whole = {}
         for case in ("transfer-on-dogs-vs-cats", *(["dogs-vs-cats-gray80"] if options.rival else [])):
             clone = pipeline.clone(Path(name) / case)
-            results.prepare(results.CASES[case], options.images.resolve(), 0, clone)
+            results_runs.prepare(results_runs.CASES[case], options.images.resolve(), 0, clone)
             began = pipeline.stage_starts(clone)
             whole[case] = began["plot"] - began["fetch"]
             print(f"{case}, from archive to metrics: {whole[case]:.0f} s", flush=True)
