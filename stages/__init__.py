@@ -1,7 +1,9 @@
 """Entry points of the pipeline stages: one module per stage, run by DVC as ``python -m stages.NAME``."""
 
+import contextlib
 import ctypes
 import errno
+import mmap
 import os
 import signal
 import sys
@@ -35,6 +37,7 @@ _MAKER = {
 _KEY_TO_LOWER = {
     "decode": "decode.workers",
     "train": "train.batch_size",
+    "join": "train.batch_size",
     "evaluate": "evaluate.batch_size",
 }
 """What a stage's use of memory grows with, in params.yaml."""
@@ -42,22 +45,35 @@ _KEY_TO_LOWER = {
 _OOM_SIGNALS = {"SIGKILL", "SIGSEGV", "SIGBUS", "SIGABRT"}
 """What ends a process that has no memory left: the kernel's signal, and those of C code that found none."""
 
+_IF_ABORTED = mmap.mmap(-1, 1024)
+"""What the waiting process says where the stage is aborted, if that knows more than that memory may be short."""
 
-def run(stage: Callable[[], None], reads: Sequence[str] = (), writes: Sequence[str] = ()) -> None:
+
+def if_aborted(message: str) -> None:
+    """Tell the process that waits for this one what to say where a library aborts it: nobody else can by then."""
+    _IF_ABORTED.seek(0)
+    _IF_ABORTED.write(message.encode())
+
+
+def run(
+    stage: Callable[[], None], reads: Sequence[str] = (), writes: Sequence[str] = (), alone: bool = True
+) -> None:
     """Run one stage; a user's mistake ends it with its message and exit code 1, a bug with its traceback.
 
     One stage at a time works in a folder: killing dvc alone leaves its stage at work, and the next run's must not
     mix with it. The folders it ``writes`` are sealed, and the seals of those it ``reads`` are looked at first: DVC
-    trusts its cache, and hands back what the disk made of it without a word.
+    trusts its cache, and hands back what the disk made of it without a word. What is not ``alone`` has a part in
+    a stage that another process runs.
     """
     name = stage.__name__
     _go_on_in_a_child(name)
     try:
-        with files.locked(
+        lock = files.locked(
             Path(".dvc/tmp/darkroom/stage.lock"), f"{name}: waits for a stage of an earlier run"
-        ):
+        )
+        with lock if alone else contextlib.nullcontext():
             for folder in reads:
-                _check(Path(folder))
+                check_seal(Path(folder))
             stage()
             for folder in writes:
                 files.seal(Path(folder))
@@ -97,6 +113,9 @@ def _go_on_in_a_child(name: str) -> None:
     if code >= 0:
         raise SystemExit(code)
     by = signal.Signals(-code).name
+    message = _IF_ABORTED[:].rstrip(b"\0").decode()
+    if by == "SIGABRT" and message:
+        _end(f"{name}: {message}", 1)
     if by not in _OOM_SIGNALS:
         _end(f"{name}: ended by {by}; the next run goes on from what is finished", 1)
     key = _KEY_TO_LOWER.get(name)
@@ -116,7 +135,7 @@ def _die_with(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _check(folder: Path) -> None:
+def check_seal(folder: Path) -> None:
     """Raise a UserError where a file of ``folder`` is no longer what its stage wrote."""
     damaged = files.damage(folder)
     if damaged:

@@ -17,6 +17,7 @@ import pytest
 from darkroom import UserError
 from darkroom.decode import dask_and_ray, resume
 from tests.decode.small_sources import digest, many, pack, start
+from tests.free_port import free_port
 from tests.waiting import wait_until
 
 IMAGES, SHARD = 5000, 100
@@ -82,11 +83,6 @@ def kill(started: "subprocess.Popen[bytes]") -> None:
 def listens(port: int) -> bool:
     with socket.socket() as one:
         return one.connect_ex(("127.0.0.1", port)) == 0
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @pytest.fixture

@@ -63,6 +63,7 @@ ELSEWHERE = {
     "make extra-serve": "the same",
     "make extra-dask": "the same; .ci/run installs it for tests/decode/test_dask_and_ray.py",
     "dvc exp run -S decode.backend=dask -S decode.workers=2": "tests/decode/test_dask_and_ray.py",
+    "dvc exp run -S train.backend=jax -S train.processes=2": "tests/pipeline/test_processes.py",
     "make verify": "tests/pipeline/test_verify.py",
     "darkroom verify --recipe ox": "tests/pipeline/test_verify.py",
     "python tests/pipeline/chaos.py --kills 30": "tests/pipeline/test_adversity.py, with fewer kills",

@@ -155,7 +155,7 @@ CASES: dict[str, dict[str, Case]] = {
         "model.weights": Case("data/weights/own.weights.h5", APPLICATION),
         "model.weights_sha256": Case("0" * 64, WEIGHTS, outcome=REFUSED),
         "model.freeze": Case(True, WEIGHTS),
-        "model.thaw": Case(1, FROZEN | {"train.fine_tune_epochs": 1}),
+        "model.unfreeze": Case(1, FROZEN | {"train.fine_tune_epochs": 1}),
         "augment.flip_horizontal": Case(True),
         "augment.flip_vertical": Case(True),
         "augment.rotation": Case(40),
@@ -206,6 +206,7 @@ NOT_HERE = {
     "source.competition": "tests/fetch: the same",
     "train.backend": "tests/train: the extras are not installed everywhere",
     "train.threads": "may change the last bits, and need not",
+    "train.processes": "tests/train/test_processes.py: of jax alone",
     "train.deterministic": "promises nothing",
     "evaluate.batch_size": "changes memory and speed alone",
 }

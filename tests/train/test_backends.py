@@ -11,11 +11,12 @@ TRAIN = """
 import json, sys
 from pathlib import Path
 from darkroom.params import AugmentParams, ModelParams, TrainParams
+from darkroom.train.config import Config
 from darkroom.train.stage import train
 sections, images, split, out = json.loads(sys.argv[1]), *map(Path, sys.argv[2:])
 model, augment, params = (m.model_validate(sections[n]) for n, m in
     (("model", ModelParams), ("augment", AugmentParams), ("train", TrainParams)))
-train(0, model, augment, params, images, split, out / "weights", out, out / "history.csv")
+train(Config(0, model, augment, params), images, split, out / "weights", out, out / "history.csv")
 """
 
 PREDICT = """

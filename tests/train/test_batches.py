@@ -4,6 +4,7 @@ import csv
 import os
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from darkroom.params import AugmentParams, TrainParams, read_params
 from darkroom.train.batches import AHEAD, Batch, Batches, training_batches, validation_batches
 from darkroom.train.config import Config
 from darkroom.train.dataset import Examples
+from darkroom.train.processes import Group
 
 NUMBER = 50
 ROWS = np.arange(3, 43)
@@ -174,6 +176,49 @@ def test_weights_come_third_and_follow_their_images(make: Any) -> None:
 
     assert weights.dtype == np.float32
     assert np.array_equal(weights, y[:, 0] / np.float32(10))
+
+
+@pytest.mark.parametrize("on", [None, {"mixup": 0.4, "cutmix": 1.0}])
+@pytest.mark.parametrize(("count", "devices"), [(2, 2), (3, 3), (4, 4), (2, 6)])
+def test_processes_share_each_batch_and_its_mean(
+    make: Any, on: dict[str, object] | None, count: int, devices: int
+) -> None:
+    whole = make(on, batch_size=17, weights=np.linspace(0.5, 2, 40, dtype=np.float32))
+    parts = [
+        make(
+            on,
+            batch_size=17,
+            weights=np.linspace(0.5, 2, 40, dtype=np.float32),
+            group=Group(number, count, devices),
+        )
+        for number in range(count)
+    ]
+
+    for step in range(whole.steps_per_epoch):
+        x, y, weights = whole[step]
+        pieces = [part[step] for part in parts]
+        assert len({len(piece[0]) for piece in pieces}) == 1
+        assert len(pieces[0][0]) % (devices // count) == 0
+        shared = [np.concatenate(arrays) for arrays in zip(*pieces, strict=True)]
+        counted = shared[2] > 0
+        assert np.array_equal(shared[0][counted], x)
+        assert np.array_equal(shared[1][counted], y)
+        assert (shared[1][~counted] == -1).all()
+        np.testing.assert_allclose(
+            (y[:, 0] * weights).mean(), (shared[1][:, 0] * shared[2]).mean(), rtol=1e-6
+        )
+
+
+def test_processes_share_the_validation_images(images: Images) -> None:
+    examples = Examples(ROWS, TARGETS)
+    with ExitStack() as stack:
+        parts = [
+            stack.enter_context(validation_batches(images, examples, 16, Group(number, 3, 3)))
+            for number in range(3)
+        ]
+        seen = [y[weights > 0] for step in range(3) for _, y, weights in (part[step] for part in parts)]
+
+    assert np.array_equal(np.concatenate(seen), TARGETS)
 
 
 def test_colours_that_the_images_lack_are_refused_before_any_batch(make: Any) -> None:

@@ -262,7 +262,7 @@ def test_what_keras_downloads_is_recorded_by_its_sha256(sections, tmp_path, monk
 
 
 @pytest.mark.parametrize(
-    ("application", "thaw", "first"),
+    ("application", "unfreeze", "first"),
     [
         ("EfficientNetLite0", 1, "block7a_expand_conv"),
         ("EfficientNetLite0", 3, "block6c_expand_conv"),
@@ -273,11 +273,11 @@ def test_what_keras_downloads_is_recorded_by_its_sha256(sections, tmp_path, monk
         ("ConvNeXtTiny", 1, "convnext_tiny_stage_3_block_2_depthwise_conv"),
     ],
 )
-def test_thawing_begins_with_a_block(application, thaw, first):
+def test_unfreezing_begins_with_a_block(application, unfreeze, first):
     network = applications.network(application, layers.Input((64, 64, 3)))
     model = keras.Model(network.inputs, layers.GlobalAveragePooling2D(name="average")(network.output))
     applications.freeze(model, True)
-    applications.freeze(model, False, thaw)
+    applications.freeze(model, False, unfreeze)
     learning = [layer.name for layer in model.layers if layer.trainable_weights]
     assert learning[0] == first
     assert not [name for name in learning if name.endswith("_bn") or name.startswith("bn")]
@@ -289,5 +289,5 @@ def test_thawing_begins_with_a_block(application, thaw, first):
 def test_more_blocks_than_there_are_are_refused(application, message):
     network = applications.network(application, layers.Input((96, 96, 3)))
     model = keras.Model(network.inputs, layers.GlobalAveragePooling2D(name="average")(network.output))
-    with pytest.raises(UserError, match=rf"model\.thaw: got 99; expected all, .*{message}"):
-        applications.thawed(model, 99)
+    with pytest.raises(UserError, match=rf"model\.unfreeze: got 99; expected all, .*{message}"):
+        applications.unfrozen(model, 99)

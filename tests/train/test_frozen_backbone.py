@@ -237,7 +237,7 @@ def test_fine_tuning_keeps_what_validation_says_is_better(sections, photos, tmp_
 
 @pytest.mark.slow
 def test_fine_tuning_trains_the_upper_blocks_alone(sections, photos, tmp_path):
-    run(sections, photos[2], tmp_path, model=LITE | {"thaw": 2}, train=TUNED)
+    run(sections, photos[2], tmp_path, model=LITE | {"unfreeze": 2}, train=TUNED)
     run(sections, photos[2], tmp_path / "solved", train=SOLVED)
     tuned, solved = (
         keras.models.load_model(folder / "models" / "model.keras", compile=False)

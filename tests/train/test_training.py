@@ -117,7 +117,7 @@ def test_plateau_divides_the_rate(sections, data, tmp_path):
     assert set(np.round(rates / rates.shift(), 4).dropna()) == {1.0, 0.25}
 
 
-def test_fine_tuning_thaws_after_the_first_phase(sections, data, tmp_path):
+def test_fine_tuning_unfreezes_after_the_first_phase(sections, data, tmp_path):
     trained = keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 32, 3))
     trained.save_weights(tmp_path / "vgg.weights.h5")
     metrics = run(

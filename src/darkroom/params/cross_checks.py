@@ -53,8 +53,10 @@ def check_training(model: ModelParams, augment: AugmentParams, train: TrainParam
     if train.fine_tune_epochs and not model.freeze:
         raise UserError(
             f"train.fine_tune_epochs: got {train.fine_tune_epochs} with model.freeze: false; "
-            "expected 0, or freeze: true, since fine-tuning thaws what was frozen"
+            "expected 0, or freeze: true, since fine-tuning unfreezes what was frozen"
         )
+    if train.processes > 1:
+        _check_processes(model, augment, train)
     if train.optimizer != "lbfgs":
         return
     lbfgs = "train.optimizer: lbfgs solves one dense layer behind a frozen network"
@@ -70,4 +72,17 @@ def check_training(model: ModelParams, augment: AugmentParams, train: TrainParam
         raise UserError(
             f"{lbfgs}, which sees every picture once, as it is and, with augment.flip_horizontal, mirrored; "
             f"{', '.join(idle)} would do nothing: expected as in recipes/transfer.yaml"
+        )
+
+
+def _check_processes(model: ModelParams, augment: AugmentParams, train: TrainParams) -> None:
+    several = f"train.processes: got {train.processes}"
+    if train.backend != "jax":
+        raise UserError(
+            f"{several} with train.backend: {train.backend}; expected 1, or jax, which alone can do so"
+        )
+    if model.freeze and (train.optimizer == "lbfgs" or not augment.active):
+        raise UserError(
+            f"{several} with model.freeze: true; one process computes the features of a frozen network and fits the "
+            "head to them: expected 1"
         )

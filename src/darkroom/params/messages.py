@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 RENAMED = {
     "image.size": "image.resolution",
     "split.ready_made": "split.predefined",
+    "model.thaw": "model.unfreeze",
     "evaluate.attention": "evaluate.occlusion",
     "source.sha256": "source.urls: [{url: …, sha256: …}]",
 }

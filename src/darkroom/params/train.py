@@ -40,7 +40,7 @@ class ModelParams(Section):
     weights: str | None
     weights_sha256: Sha256 | None
     freeze: bool
-    thaw: Literal["all"] | Annotated[int, Field(ge=1)]
+    unfreeze: Literal["all"] | Annotated[int, Field(ge=1)]
 
     @model_validator(mode="after")
     def _padding_by_block(self) -> Self:
@@ -101,6 +101,7 @@ class TrainParams(Section):
     backend: Literal["tensorflow", "torch", "jax"]
     device: Literal["auto", "cpu", "gpu"]
     threads: Annotated[int, Field(ge=1, le=1024)]
+    processes: Annotated[int, Field(ge=1, le=1024)]
     deterministic: bool
     precision: Literal["float32", "bfloat16", "auto"]
     epochs: Annotated[int, Field(ge=1)]

@@ -128,24 +128,24 @@ def prepare(x: Any, name: str) -> Any:
     return layers.Rescaling(1 / 127.5, -1, dtype="float32", name="rescale")(x)
 
 
-def freeze(model: Any, frozen: bool, thaw: int | Literal["all"] = "all") -> None:
+def freeze(model: Any, frozen: bool, unfreeze: int | Literal["all"] = "all") -> None:
     """Set which layers of the backbone of ``model`` are trained; nothing happens to networks without one.
 
-    Batch normalization layers stay as they are also when the others are thawed: the statistics of few images would undo
-    what was learned from many.
+    Batch normalization layers stay as they are also when the others are unfrozen: the statistics of few images would
+    undo what was learned from many.
 
     Parameters
     ----------
     model : keras.Model
     frozen : bool
         None of them.
-    thaw : int or "all"
+    unfreeze : int or "all"
         Else, how many of the upper blocks, with what comes after them.
     """
     end = _backbone_end(model)
     if not end or (not frozen and all(layer.trainable for layer in model.layers)):
         return
-    first = end if frozen else thawed(model, thaw)
+    first = end if frozen else unfrozen(model, unfreeze)
     for number, layer in enumerate(model.layers[:end]):
         still = isinstance(layer, layers.BatchNormalization) or layer.name == "to_bgr"
         layer.trainable = number >= first and not still
@@ -176,28 +176,28 @@ def parted(model: Any) -> tuple[Any, Any]:
 _BLOCK = re.compile(r"(?:^|_)((?:conv\d+_|stage_\d+_)?block_?\d+[a-z]?|expanded_conv(?:_\d+)?)(?=_|$)")
 
 
-def thawed(model: Any, thaw: int | Literal["all"]) -> int:
-    """Return the position of the first layer of the last ``thaw`` blocks.
+def unfrozen(model: Any, unfreeze: int | Literal["all"]) -> int:
+    """Return the position of the first layer of the last ``unfreeze`` blocks.
 
     Raises
     ------
     UserError
         The network has fewer blocks, or none that its layers' names tell.
     """
-    if thaw == "all":
+    if unfreeze == "all":
         return 0
     starts: dict[str, int] = {}
     for number, layer in enumerate(model.layers[: _backbone_end(model)]):
         if found := _BLOCK.search(layer.name):
             starts.setdefault(found[1], number)
-    if thaw > len(starts):
+    if unfreeze > len(starts):
         most = (
             f"or at most {len(starts)}, the blocks of this network"
             if starts
             else "its layers' names tell no blocks"
         )
-        raise UserError(f"params.yaml: model.thaw: got {thaw}; expected all, {most}")
-    return sorted(starts.values())[-thaw]
+        raise UserError(f"params.yaml: model.unfreeze: got {unfreeze}; expected all, {most}")
+    return sorted(starts.values())[-unfreeze]
 
 
 def _prepares_itself(name: str) -> bool:

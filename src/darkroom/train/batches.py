@@ -16,6 +16,7 @@ from darkroom.images import Images
 from darkroom.train import augmentation, mixing, random_numbers
 from darkroom.train.config import Config
 from darkroom.train.dataset import Examples
+from darkroom.train.processes import ALONE, Group
 
 Batch = tuple[Pixels, Floats] | tuple[Pixels, Floats, Floats]
 """x uint8 (n, height, width, channels), y float32 (n, k); where images weigh differently, float32 (n,)."""
@@ -108,7 +109,12 @@ class Batches(keras.utils.PyDataset):
 
 
 def training_batches(
-    images: Images, examples: Examples, config: Config, start_epoch: int = 0, workers: int | None = None
+    images: Images,
+    examples: Examples,
+    config: Config,
+    start_epoch: int = 0,
+    workers: int | None = None,
+    group: Group = ALONE,
 ) -> Batches:
     """Return endless batches of the training images, shuffled and augmented differently in every pass.
 
@@ -126,6 +132,8 @@ def training_batches(
         Epochs already trained; a resumed run sees the batches that it would have seen.
     workers : int, optional
         Threads; as many as there are processors, at most 4, if not given. The batches do not depend on it.
+    group : Group
+        Of processes that train together: each gets its part of every batch, by :func:`_part`.
 
     Returns
     -------
@@ -146,6 +154,7 @@ def training_batches(
     steps_per_epoch = config.train.steps_per_epoch or per_pass
     keys = random_numbers.image_keys(images.index["id"].iloc[rows])
     values = targets if weights is None else np.column_stack([targets, weights])
+    mixes = bool(augment.mixup or augment.cutmix)
 
     @functools.lru_cache(maxsize=2)  # of this pass and the next
     def order(turn: int) -> Rows:
@@ -154,15 +163,21 @@ def training_batches(
     def make(step: int) -> Batch:
         turn, number = divmod(step, per_pass)
         chosen = order(turn)[number * size : (number + 1) * size]
+        mine, counts = group.share(len(chosen))
+        if not mixes:
+            chosen = chosen[mine]
         x = augmentation.augment(images.take(rows[chosen]), keys[chosen], seed, turn, augment)
         x, y = mixing.mix(x, values[chosen], keys[chosen], seed, turn, augment)
-        return (x, y) if weights is None else (x, y[:, :-1], y[:, -1])
+        if mixes:  # with the next of the whole batch
+            x, y = x[mine], y[mine]
+        y, own = (y, None) if weights is None else (y[:, :-1], y[:, -1])
+        return _batch(x, y, own, counts, group)
 
     threads = workers or min(_MOST_THREADS, cast(int, cpu_count()))
     return Batches(make, None, steps_per_epoch, start_epoch * steps_per_epoch, threads)
 
 
-def validation_batches(images: Images, examples: Examples, batch_size: int) -> Batches:
+def validation_batches(images: Images, examples: Examples, batch_size: int, group: Group = ALONE) -> Batches:
     """Return the images of ``examples`` once, in that order, as they are.
 
     Parameters
@@ -171,12 +186,26 @@ def validation_batches(images: Images, examples: Examples, batch_size: int) -> B
     examples : Examples
     batch_size : int
         Images in a batch; the last holds what is left.
+    group : Group
+        As in :func:`training_batches`.
     """
     rows, targets = examples.rows, examples.targets
     steps = -(-len(rows) // batch_size)
 
     def make(step: int) -> Batch:
         here = slice(step * batch_size, (step + 1) * batch_size)
-        return images.take(rows[here]), targets[here]
+        mine, counts = group.share(len(rows[here]))
+        return _batch(images.take(rows[here][mine]), targets[here][mine], None, counts, group)
 
     return Batches(make, steps, steps)
+
+
+def _batch(x: Pixels, y: Floats, weights: Floats | None, counts: Floats, group: Group) -> Batch:
+    """Return the batch, where processes train together weighted by what each image ``counts``.
+
+    Those that count nothing have targets of -1, by which the accuracy knows them: it leaves weights aside.
+    """
+    if group.count > 1:
+        weights = counts if weights is None else counts * weights
+        y = np.where(counts[:, None] > 0, y, np.float32(-1))
+    return (x, y) if weights is None else (x, y, weights)

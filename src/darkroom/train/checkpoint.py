@@ -77,7 +77,7 @@ class Checkpoint:
 
     def save(self, state: State) -> None:
         """Write ``state``, whole or not at all."""
-        write(self.path, _pack(state))
+        write(self.path, pack(state))
 
     def load(self) -> State | None:
         """Return the state saved last; None where there is none.
@@ -95,7 +95,7 @@ class Checkpoint:
                 f"train: the checkpoint of a killed run is damaged; set aside as {aside.name}, training starts afresh"
             )
             return None
-        return _unpack(payload)
+        return unpack(payload)
 
     def finish(self) -> None:
         """Remove this checkpoint, and what has lain here untouched since before this training began, unless in use.
@@ -172,7 +172,8 @@ def _digest(payload: bytes) -> bytes:
     return hashlib.blake2b(payload, digest_size=16).hexdigest().encode()
 
 
-def _pack(state: State) -> bytes:
+def pack(state: State) -> bytes:
+    """Return the content of ``state``."""
     scalars = {name: value for name, value in vars(state).items() if name not in _ARRAYS}
     arrays = {f"{name}/{n}": array for name in _ARRAYS for n, array in enumerate(getattr(state, name))}
     buffer = io.BytesIO()
@@ -180,7 +181,8 @@ def _pack(state: State) -> bytes:
     return buffer.getvalue()
 
 
-def _unpack(payload: bytes) -> State:
+def unpack(payload: bytes) -> State:
+    """Return the state that :func:`pack` packed."""
     with np.load(io.BytesIO(payload)) as content:
         state = State(**json.loads(str(content["state"])))
         for name in _ARRAYS:

@@ -13,6 +13,7 @@ from darkroom.train.callbacks import EvaluateWithEMA, SeedDropout, TrainingState
 from darkroom.train.checkpoint import State
 from darkroom.train.config import Config
 from darkroom.train.dataset import Dataset
+from darkroom.train.processes import ALONE, Group
 from darkroom.train.targets import Head
 
 
@@ -26,7 +27,7 @@ class Phase:
 
 
 def _phases(config: Config) -> list[Phase]:
-    """Return the phases of a training: one, and a second for fine-tuning where there is something to thaw.
+    """Return the phases of a training: one, and a second for fine-tuning where there is something to unfreeze.
 
     A head that is solved is one epoch, done before :func:`fit` begins (:mod:`darkroom.train.frozen_backbone`).
     """
@@ -36,7 +37,14 @@ def _phases(config: Config) -> list[Phase]:
     return [first, fine_tuning] if freeze and train.fine_tune_epochs else [first]
 
 
-def fit(model: Any, data: Dataset, config: Config, state: State, save: Callable[[State], None]) -> None:
+def fit(
+    model: Any,
+    data: Dataset,
+    config: Config,
+    state: State,
+    save: Callable[[State], None],
+    group: Group = ALONE,
+) -> None:
     """Train ``model`` from ``state`` to the end; ``state.best`` then holds the weights to keep.
 
     Parameters
@@ -46,34 +54,36 @@ def fit(model: Any, data: Dataset, config: Config, state: State, save: Callable[
     data : Dataset
     config : Config
         With ``config.model.freeze`` the backbone is trained in the second phase only, and there as much of it as
-        ``config.model.thaw`` says.
+        ``config.model.unfreeze`` says.
     state : State
         Changed after each epoch.
     save : callable
         Called with ``state`` after each epoch.
+    group : Group
+        The processes that train together; all call this, with the same.
     """
-    train, thaw = config.train, config.model.thaw
+    train, unfreeze = config.train, config.model.unfreeze
     training, validation = data.training, data.validation
     plan = _phases(config)
     for earlier in plan[: state.phase]:
-        # A later phase thaws what an earlier one froze, and leaves batch normalization as that found it.
-        applications.freeze(model, earlier.frozen, thaw)
+        # A later phase unfreezes what an earlier one froze, and leaves batch normalization as that found it.
+        applications.freeze(model, earlier.frozen, unfreeze)
     for number in range(state.phase, len(plan)):
         if number != state.phase:
             state.phase, state.phase_epoch, state.waited, state.plateau_waited = number, 0, 0, 0
             state.optimizer, state.before = [], state.best
         phase = plan[number]
-        applications.freeze(model, phase.frozen, thaw)
+        applications.freeze(model, phase.frozen, unfreeze)
         total = state.epoch - state.phase_epoch + sum(later.epochs for later in plan[number:])
         if state.phase_epoch >= phase.epochs or patience_over(state, train):
             continue
-        with training_batches(data.images, training, config, state.epoch) as batches:
+        with training_batches(data.images, training, config, state.epoch, group=group) as batches:
             steps = batches.steps_per_epoch
-            _compile(model, data.head, phase, train, steps)
+            _compile(model, data.head, phase, train, steps, group)
             _restore(model, state)
             seen = len(training.rows) if train.steps_per_epoch is None else steps * train.batch_size
             last = state.epoch - state.phase_epoch + phase.epochs
-            with validation_batches(data.images, validation, _SPAN) as held_out:
+            with validation_batches(data.images, validation, _SPAN, group) as held_out:
                 model.fit(
                     batches,
                     initial_epoch=state.epoch,
@@ -86,7 +96,7 @@ def fit(model: Any, data: Dataset, config: Config, state: State, save: Callable[
                         SeedDropout(config.seed),
                         EvaluateWithEMA(),
                         TrainingState(state, train, save),
-                        progress(total, seen, steps),
+                        *([progress(total, seen, steps)] if group.first else []),
                     ],
                 )
 
@@ -115,16 +125,25 @@ def _keep_the_better(state: State) -> None:
 _SPAN = 256  # images in a step of validation: what it computes does not depend on it, but the last bits do
 
 
-def _compile(model: Any, head: Head, phase: Phase, train: TrainParams, steps: int) -> None:
+def _compile(model: Any, head: Head, phase: Phase, train: TrainParams, steps: int, group: Group) -> None:
     losses = {"sigmoid": keras.losses.BinaryCrossentropy, "softmax": keras.losses.CategoricalCrossentropy}
     optimizer = optimizers.build(train, phase.rate, steps * phase.epochs)
+    accuracy = keras.metrics.MeanMetricWrapper if group.count == 1 else _OfImages
     model.compile(
         optimizer=optimizer,
         loss=losses[head](),
-        metrics=[keras.metrics.MeanMetricWrapper(_right[head], name="accuracy")],
+        metrics=[accuracy(_right[head], name="accuracy")],
         jit_compile=execution.jit_compile(train),
     )
     optimizer.build(model.trainable_variables)
+
+
+class _OfImages(keras.metrics.MeanMetricWrapper):
+    """The mean over all but the images that only fill a batch up: their targets are -1."""
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Take note of a batch."""
+        return super().update_state(y_true, y_pred, keras.ops.cast(y_true[:, 0] >= 0, "float32"))
 
 
 def _restore(model: Any, state: State) -> None:

@@ -45,7 +45,7 @@ KINDS = {
     "adamw": keras.optimizers.AdamW,
     "sgd": keras.optimizers.SGD,
     "rmsprop": keras.optimizers.RMSprop,
-    "lbfgs": keras.optimizers.Adam,  # of the layers thawed after the head was solved
+    "lbfgs": keras.optimizers.Adam,  # of the layers unfrozen after the head was solved
 }
 
 

@@ -1,6 +1,8 @@
 """The train stage: read images and split, fit the network, write the model and the training history."""
 
 import contextlib
+import itertools
+import json
 import os
 import sys
 from pathlib import Path
@@ -12,7 +14,7 @@ from darkroom import UserError, backends, files, split_files
 from darkroom.array_types import Rows
 from darkroom.images import Images
 from darkroom.params import TrainParams, cross_checks
-from darkroom.train import checkpoint, execution, targets
+from darkroom.train import checkpoint, execution, processes, targets
 from darkroom.train.config import Config
 from darkroom.train.dataset import Dataset, Examples
 
@@ -74,11 +76,31 @@ def train(
     execution.start(params)
     if not params.deterministic:
         print("train: train.deterministic is false: the next run may end in other weights, also when resumed")
+    with processes.together(params) as group:
+        return _train(config, source, split, models, history, rows, head, group)
+
+
+def _train(
+    config: Config,
+    source: Images,
+    split: Path,
+    models: Path,
+    history: Path,
+    rows: dict[str, Rows],
+    head: targets.Head,
+    group: processes.Group,
+) -> dict[str, Any]:
+    """Do what :func:`train` says, in each of the processes that train together."""
     # Only now: these import Keras.
-    from darkroom.train import augmentation, frozen_backbone, model_file
+    import keras
+
+    from darkroom.train import frozen_backbone, model_file
     from darkroom.train.fit import fit
 
+    model, params = config.model, config.train
     frozen_backbone.check(config, len(rows["validation"]))
+    keras.utils.clear_session()
+    group.distribute()  # which that forgets
     network, precision, sha256 = _network(config, source, split, head)
     result = model_file.in_float32(network)
     versions = model_file.versions(params.backend)
@@ -86,48 +108,62 @@ def train(
         "seed": config.seed,
         **{name: getattr(config, name).model_dump() for name in ("model", "augment", "train")},
     }
-    with _kept({**asked, **versions}, images, split, model.weights) as (state, save):
+    with _kept({**asked, **versions}, source.folder, split, model.weights, group) as (state, save):
         data = _dataset(source, rows, head, params)
 
         def keep(state: checkpoint.State) -> None:
+            if not group.first:
+                return
             # The history first: what is drawn of a training that is killed here is what it goes on from.
             _write_history(history, state.history)
             save(state)
 
-        if state.history:
+        if state.history and group.first:
             _write_history(history, state.history)
         with backends.enough_memory("train.batch_size"):
             if frozen_backbone.applies(config):
                 # In float32 whatever `train.precision` is: that is what the model that is written computes in.
                 bits = {**versions, "threads": params.threads, "deterministic": params.deterministic}
                 frozen_backbone.fit_behind(result, data, config, bits, state, keep)
-            fit(network, data, config, state, keep)
+            fit(network, data, config, state, keep, group)
         result.set_weights(state.best)
-        files.empty_folder(models)
-        model_file.write_model(models / "model.keras", result)
-        description = {
-            "classes": source.description["classes"],
-            "shape": list(source.shape),
-            "preparation": source.description["preparation"],
-            "head": head,
-            "backend": params.backend,
-            "threads": params.threads,
-            "deterministic": params.deterministic,
-            "precision": precision,
-            "parameters": network.count_params(),
-            **({"weights_sha256": sha256} if sha256 else {}),
-            "layers": model_file.describe(network),
-            "params": asked,
-            "versions": versions,
-        }
-        files.write_json(models / "model.json", description)
-        first = int(rows["train"][0])
-        np.savez(
-            models / "augmented.npz",
-            original=source.take([first])[0],
-            augmented=augmentation.examples(source, first, config.seed, config.augment),
-        )
+        if group.first:
+            made = {
+                "head": head,
+                "backend": params.backend,
+                "threads": params.threads,
+                "deterministic": params.deterministic,
+                "precision": precision,
+                "parameters": network.count_params(),
+                **({"weights_sha256": sha256} if sha256 else {}),
+                "layers": model_file.describe(network),
+                "params": asked,
+                "versions": versions,
+            }
+            _write(models, result, source, made, config, int(rows["train"][0]))
     return metrics(state, params, network.count_params(), versions, sha256)
+
+
+def _write(
+    models: Path, network: Any, source: Images, made: dict[str, Any], config: Config, row: int
+) -> None:
+    """Write the folder ``models``: the network, how it was ``made``, and the image at ``row`` augmented."""
+    from darkroom.train import augmentation, model_file
+
+    files.empty_folder(models)
+    model_file.write_model(models / "model.keras", network)
+    description = {
+        "classes": source.description["classes"],
+        "shape": list(source.shape),
+        "preparation": source.description["preparation"],
+        **made,
+    }
+    files.write_json(models / "model.json", description)
+    np.savez(
+        models / "augmented.npz",
+        original=source.take([row])[0],
+        augmented=augmentation.examples(source, row, config.seed, config.augment),
+    )
 
 
 def check(config: Config, training: Rows, validation: Rows) -> None:
@@ -178,6 +214,7 @@ def metrics(
         **{name: state.history[0][name] for name in ("C",) if name in state.history[0]},
         "parameters": parameters,
         "threads": train.threads,
+        **({"processes": train.processes} if train.processes > 1 else {}),
         **({"weights_sha256": weights_sha256} if weights_sha256 else {}),
         **{f"version_{name}": version for name, version in versions.items()},
     }
@@ -190,7 +227,6 @@ def _network(config: Config, source: Images, split: Path, head: targets.Head) ->
     from darkroom.train import applications, networks
 
     model, seed = config.model, config.seed
-    keras.utils.clear_session()
     keras.utils.set_random_seed(seed % 2**32)
     precision = execution.precision(config.train)
     statistics = split_files.read_normalization(split)
@@ -198,7 +234,7 @@ def _network(config: Config, source: Images, split: Path, head: targets.Head) ->
     trained = applications.pretrained_weights(model, source.shape[:2])
     network = networks.build(model, source.shape, classes, head, statistics, seed, precision, trained)
     if config.train.fine_tune_epochs:  # that there are so many blocks is to be known before the first epoch
-        applications.thawed(network, model.thaw)
+        applications.unfrozen(network, model.unfreeze)
     return network, precision, trained.sha256 if trained else None
 
 
@@ -222,18 +258,31 @@ def _contents(folder: Path) -> list[Path]:
 
 
 @contextlib.contextmanager
-def _kept(settings: dict[str, Any], images: Path, split: Path, weights: str | None) -> Any:
-    """Give the state to start from and the function that saves it; forget both once the training is done."""
-    folder = files.scratch("train")
-    if folder is None:
-        yield checkpoint.State(), lambda state: None
-        return
+def _kept(
+    settings: dict[str, Any], images: Path, split: Path, weights: str | None, group: processes.Group
+) -> Any:
+    """Give the state to start from and the function that saves it; forget both once the training is done.
+
+    The first process has them; the others, which have to have the same settings, code and data, get its state.
+    """
     room = Path(__file__).parent
-    contents = files.python_files(room, *(room.parent / name for name in SHARED))
-    contents += [*_contents(images), *_contents(split)]
-    if weights is not None and Path(weights).is_file():
-        contents.append(Path(weights))
-    kept = checkpoint.Checkpoint(folder, checkpoint.key_of(settings, contents))
+    contents = {
+        "code": files.python_files(room, *(room.parent / name for name in SHARED)),
+        "images": _contents(images),
+        "split": _contents(split),
+        "weights": [Path(weights)] if weights is not None and Path(weights).is_file() else [],
+    }
+    facts = (
+        {name: checkpoint.key_of({}, paths) for name, paths in contents.items()} if group.count > 1 else {}
+    )
+    group.check_equal({"params": json.dumps(settings, sort_keys=True), **facts})
+    folder = files.scratch("train") if group.first else None
+    if folder is None:
+        yield _of_first(checkpoint.State(), group), lambda state: None
+        return
+    kept = checkpoint.Checkpoint(
+        folder, checkpoint.key_of(settings, list(itertools.chain(*contents.values())))
+    )
     orphan = checkpoint.Orphan()
 
     def save(state: checkpoint.State) -> None:
@@ -249,5 +298,9 @@ def _kept(settings: dict[str, Any], images: Path, split: Path, weights: str | No
             print(
                 f"train: goes on after epoch {state.epoch}, where a run with the same params, code and data ended"
             )
-        yield state or checkpoint.State(), save
+        yield _of_first(state or checkpoint.State(), group), save
         kept.finish()
+
+
+def _of_first(state: checkpoint.State, group: processes.Group) -> checkpoint.State:
+    return state if group.count == 1 else checkpoint.unpack(group.from_first(checkpoint.pack(state)))
