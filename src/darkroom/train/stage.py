@@ -77,18 +77,11 @@ def train(
     if not params.deterministic:
         print("train: train.deterministic is false: the next run may end in other weights, also when resumed")
     with processes.together(params) as group:
-        return _train(config, source, split, models, history, rows, head, group)
+        return _train(config, _dataset(source, rows, head, params), split, models, history, group)
 
 
 def _train(
-    config: Config,
-    source: Images,
-    split: Path,
-    models: Path,
-    history: Path,
-    rows: dict[str, Rows],
-    head: targets.Head,
-    group: processes.Group,
+    config: Config, data: Dataset, split: Path, models: Path, history: Path, group: processes.Group
 ) -> dict[str, Any]:
     """Do what :func:`train` says, in each of the processes that train together."""
     # Only now: these import Keras.
@@ -97,11 +90,11 @@ def _train(
     from darkroom.train import frozen_backbone, model_file
     from darkroom.train.fit import fit
 
-    model, params = config.model, config.train
-    frozen_backbone.check(config, len(rows["validation"]))
+    model, params, source = config.model, config.train, data.images
+    frozen_backbone.check(config, len(data.validation.rows))
     keras.utils.clear_session()
     group.distribute()  # which that forgets
-    network, precision, sha256 = _network(config, source, split, head)
+    network, precision, sha256 = _network(config, source, split, data.head)
     result = model_file.in_float32(network)
     versions = model_file.versions(params.backend)
     asked = {
@@ -109,7 +102,6 @@ def _train(
         **{name: getattr(config, name).model_dump() for name in ("model", "augment", "train")},
     }
     with _kept({**asked, **versions}, source.folder, split, model.weights, group) as (state, save):
-        data = _dataset(source, rows, head, params)
 
         def keep(state: checkpoint.State) -> None:
             if not group.first:
@@ -129,7 +121,7 @@ def _train(
         result.set_weights(state.best)
         if group.first:
             made = {
-                "head": head,
+                "head": data.head,
                 "backend": params.backend,
                 "threads": params.threads,
                 "deterministic": params.deterministic,
@@ -140,7 +132,7 @@ def _train(
                 "params": asked,
                 "versions": versions,
             }
-            _write(models, result, source, made, config, int(rows["train"][0]))
+            _write(models, result, source, made, config, int(data.training.rows[0]))
     return metrics(state, params, network.count_params(), versions, sha256)
 
 
