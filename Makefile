@@ -62,7 +62,7 @@ format: $(READY)  ## let ruff rewrite what it can
 # Nothing that the extras need may differ from what requirements.txt pins, so that they can be added to an environment.
 LOCKED := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock" --quiet
-EXTRAS := torch jax dask ray heif lite
+EXTRAS := torch jax dask ray heif lite ssh s3 moto
 lock: $(READY)  ## pin pyproject.toml's dependencies, with hashes, into requirements.txt and requirements-extras.txt
 	$(LOCKED) pyproject.toml --extra dev --output-file requirements.txt
 	python -c 'import tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
@@ -70,7 +70,7 @@ lock: $(READY)  ## pin pyproject.toml's dependencies, with hashes, into requirem
 		| $(LOCKED) - --constraint requirements.txt --output-file requirements-extras.txt
 
 # What the lock of the extras pins goes with what requirements.txt has: the second is a constraint of the first.
-extra-%: $(READY)  ## install an optional extra: extra-torch, extra-jax, extra-dask, extra-ray, extra-heif, extra-lite
+extra-%: $(READY)  ## install an optional extra: extra-torch, extra-jax, extra-dask, extra-ray, extra-heif, extra-lite, extra-ssh, extra-s3
 	uv pip install --quiet --compile-bytecode --constraint requirements.txt --constraint requirements-extras.txt \
 		--no-build-isolation --editable '.[$*]'
 
