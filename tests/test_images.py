@@ -154,3 +154,25 @@ def test_a_damaged_shard_is_no_archive(tmp_path: Path) -> None:
     (tmp_path / "s.npz").write_bytes(b"damaged")
     with pytest.raises(zipfile.BadZipFile):
         images.read_shard(tmp_path / "s.npz", SHAPE)
+
+
+def test_few_shards_are_mapped_at_a_time_and_all_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "MAPPED", 3)
+    everything = write(tmp_path, "npz", (1,) * 7)
+    opened = images.Images(tmp_path)
+    mapped = len([path for path in Path("/proc/self/fd").iterdir() if "shard-" in str(path.resolve())])
+    assert mapped == 0
+    for order in ([6, 0, 3, 2, 2], [0, 1, 2, 3, 4, 5, 6]):
+        assert np.array_equal(opened.take(order), everything[order])
+    mapped = len([path for path in Path("/proc/self/fd").iterdir() if "shard-" in str(path.resolve())])
+    assert mapped == 3
+
+
+def test_reading_ahead_takes_any_rows_and_changes_nothing(tmp_path: Path) -> None:
+    everything = write(tmp_path, "npz", (3, 0, 4))
+    opened = images.Images(tmp_path)
+    for start, stop in ((0, 7), (2, 4), (5, 100), (6, 7)):
+        opened.read_ahead(start, stop)
+    assert np.array_equal(opened.take(range(7)), everything)
