@@ -145,7 +145,6 @@ def training_batches(
     per_pass = -(-len(rows) // size)
     steps_per_epoch = config.train.steps_per_epoch or per_pass
     keys = random_numbers.image_keys(images.index["id"].iloc[rows])
-    values = targets if weights is None else np.column_stack([targets, weights])
 
     @functools.lru_cache(maxsize=2)  # of this pass and the next
     def order(turn: int) -> Rows:
@@ -154,8 +153,9 @@ def training_batches(
     def make(step: int) -> Batch:
         turn, number = divmod(step, per_pass)
         chosen = order(turn)[number * size : (number + 1) * size]
+        values = targets[chosen] if weights is None else np.column_stack([targets[chosen], weights[chosen]])
         x = augmentation.augment(images.take(rows[chosen]), keys[chosen], seed, turn, augment)
-        x, y = mixing.mix(x, values[chosen], keys[chosen], seed, turn, augment)
+        x, y = mixing.mix(x, values, keys[chosen], seed, turn, augment)
         return (x, y) if weights is None else (x, y[:, :-1], y[:, -1])
 
     threads = workers or min(_MOST_THREADS, cast(int, cpu_count()))
