@@ -10,6 +10,8 @@ from darkroom import intervals
 from darkroom.array_types import ClassNumbers
 from darkroom.evaluate.classifier import Probabilities
 
+_ROWS = 4096  # images whose probabilities are compared at a time
+
 
 def overall(actual: ClassNumbers, probabilities: Probabilities) -> dict[str, float]:
     """Return the figures of all test images together.
@@ -36,8 +38,7 @@ def overall(actual: ClassNumbers, probabilities: Probabilities) -> dict[str, flo
         "accuracy": float(sk.accuracy_score(actual, predicted)),
         "accuracy_low": low,
         "accuracy_high": high,
-        # clipped at float32's 1.2e-7, about where Keras clips the loss of training (1e-7)
-        "loss": float(sk.log_loss(actual, probabilities, labels=np.arange(count))),
+        "loss": _loss(actual, probabilities),
         "precision": float(precision),
         "recall": float(recall),
         "f1": float(f1),
@@ -48,11 +49,8 @@ def overall(actual: ClassNumbers, probabilities: Probabilities) -> dict[str, flo
         "cohen_kappa": _agreement(sk.cohen_kappa_score, actual, predicted),
         "matthews": _agreement(sk.matthews_corrcoef, actual, predicted),
     }
-    for k in (2, 3):
-        if count > k:
-            top = sk.top_k_accuracy_score(actual, probabilities, k=k, labels=np.arange(count))
-            scores[f"top_{k}"] = float(top)
-    return scores
+    ranks = _ranks(actual, probabilities)
+    return scores | {f"top_{k}": float((ranks < k).mean()) for k in (2, 3) if count > k}
 
 
 def by_class(actual: ClassNumbers, probabilities: Probabilities, classes: Sequence[str]) -> dict[str, float]:
@@ -78,6 +76,24 @@ def by_class(actual: ClassNumbers, probabilities: Probabilities, classes: Sequen
             }
         scores[f"support_{name}"] = int(support)
     return scores
+
+
+def _loss(actual: ClassNumbers, probabilities: Probabilities) -> float:
+    """Return the mean cross-entropy: scikit-learn's ``log_loss``, which would hold several numbers a probability."""
+    least = np.finfo(np.float32).eps  # about where Keras clips the loss of training (1e-7)
+    own = np.clip(probabilities[np.arange(len(actual)), actual], least, 1 - least)
+    return float(-np.log(own.astype(np.float64)).mean())
+
+
+def _ranks(actual: ClassNumbers, probabilities: Probabilities) -> ClassNumbers:
+    """Return how many classes come before the true one: that of ``top_k_accuracy_score``, a few rows at a time."""
+    ranks = [np.empty(0, np.int64)]
+    for at in range(0, len(actual), _ROWS):
+        some, own = probabilities[at : at + _ROWS], actual[at : at + _ROWS, None]
+        true = np.take_along_axis(some, own, axis=1)
+        before = (some > true) | ((some == true) & (np.arange(some.shape[1]) > own))
+        ranks.append(before.sum(axis=1))
+    return np.concatenate(ranks)
 
 
 def _macro(
