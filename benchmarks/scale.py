@@ -8,7 +8,8 @@ The images are synthetic: 32x32 pixels of random low frequencies, hashed as deco
 decode would write. Of 100, one is a file that stands elsewhere too, five are another image saved again (a little
 brighter or darker, with noise), and ten belong to families whose perceptual hashes are nearly the same, although they
 are different pictures. The function of each stage runs in a process of its own, whose peak memory is told with the
-seconds; training is cut to a hundred steps, since what is asked is what the number of images and classes costs.
+seconds; training is cut to a hundred steps, since what is asked is what the number of images and classes costs, and
+decode, which takes one image after the other, to a zip of a hundred thousand.
 """
 
 import argparse
@@ -16,11 +17,13 @@ import os
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -34,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PARAMS = read_params(ROOT / "params.yaml")
 
 EXACT, COPIES, FAMILIES = 0.01, 0.05, 0.10
-STEPS = 100
+STEPS, DECODED = 100, 100_000
 
 
 def draws(purpose: str, keys: npt.NDArray[np.uint64], count: int = 1) -> npt.NDArray[np.float64]:
@@ -117,6 +120,23 @@ class Steps:
         """Sum up every file, as the stage that writes a folder does, and each that reads it."""
         files.seal(self.images)
 
+    def archive(self) -> None:
+        """Write a zip of the first hundred thousand pictures, 32x32."""
+        (self.folder / "raw").mkdir(parents=True, exist_ok=True)
+        numbers = [part[: min(self.count, DECODED)] for part in kinds(self.count)]
+        with zipfile.ZipFile(self.folder / "raw" / "pictures.zip", "w") as archive:
+            for at in range(0, len(numbers[0]), 1024):
+                for row, picture in enumerate(pictures(*(part[at : at + 1024] for part in numbers)), at):
+                    label = f"class{row * self.classes // len(numbers[0]):04d}"
+                    archive.writestr(f"{label}/{row:08d}.png", cv2.imencode(".png", picture)[1].tobytes())
+
+    def decode(self) -> None:
+        """Run the decode stage on that zip."""
+        from darkroom.decode.stage import decode
+
+        raw = self.folder / "raw"
+        decode(PARAMS.labels, PARAMS.image, PARAMS.decode, raw, raw, self.folder / "decoded")
+
     def split(self) -> None:
         """Run the split stage."""
         from darkroom.split.stage import split
@@ -187,7 +207,19 @@ class Steps:
         print(f"    report.html: {(self.plots / 'report.html').stat().st_size / 1e6:.1f} MB")
 
 
-STEP_NAMES = ("write", "seal", "split", "index", "batches", "batches_in_blocks", "train", "evaluate", "plot")
+STEP_NAMES = (
+    "archive",
+    "decode",
+    "write",
+    "seal",
+    "split",
+    "index",
+    "batches",
+    "batches_in_blocks",
+    "train",
+    "evaluate",
+    "plot",
+)
 
 
 def measured(work: Callable[[], None]) -> tuple[float, float, float]:

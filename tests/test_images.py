@@ -1,5 +1,6 @@
 """Shards hold what was written, in either format, and are read without being loaded."""
 
+import resource
 import zipfile
 from pathlib import Path
 from typing import Literal
@@ -156,18 +157,38 @@ def test_a_damaged_shard_is_no_archive(tmp_path: Path) -> None:
         images.read_shard(tmp_path / "s.npz", SHAPE)
 
 
-def test_few_shards_are_mapped_at_a_time_and_all_can_be_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(images, "MAPPED", 3)
+def mapped() -> int:
+    return sum("shard-" in str(path.resolve()) for path in Path("/proc/self/fd").iterdir())
+
+
+def test_more_shards_than_may_be_mapped_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "_mappable", lambda shards: 3)
     everything = write(tmp_path, "npz", (1,) * 7)
     opened = images.Images(tmp_path)
-    mapped = len([path for path in Path("/proc/self/fd").iterdir() if "shard-" in str(path.resolve())])
-    assert mapped == 0
+    assert mapped() == 0
     for order in ([6, 0, 3, 2, 2], [0, 1, 2, 3, 4, 5, 6]):
         assert np.array_equal(opened.take(order), everything[order])
-    mapped = len([path for path in Path("/proc/self/fd").iterdir() if "shard-" in str(path.resolve())])
-    assert mapped == 3
+        assert mapped() == 3
+
+
+@pytest.mark.parametrize(
+    ("shards", "granted", "most", "expected"),
+    [
+        (10, 1024, 4096, 10),
+        (1000, 1024, 4096, 1000),
+        (4000, 1024, 4096, 2048),
+        (4000, 256, -1, 4000),
+        (0, 9, 9, 1),
+    ],
+)
+def test_as_many_shards_are_mapped_as_the_system_grants_files(
+    monkeypatch: pytest.MonkeyPatch, shards: int, granted: int, most: int, expected: int
+) -> None:
+    asked = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (granted, most))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
+    assert images._mappable(shards) == expected
+    assert asked == ([] if 2 * shards <= granted else [(2 * expected, most)])
 
 
 def test_reading_ahead_takes_any_rows_and_changes_nothing(tmp_path: Path) -> None:

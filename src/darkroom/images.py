@@ -14,6 +14,7 @@ import csv
 import functools
 import io
 import mmap
+import resource
 import struct
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -36,10 +37,6 @@ INDEX_COLUMNS = ("id", "label", "split", "width", "height", "bytes", "sha256", "
 picture as it came, in pixels, and ``bytes`` the length of its file; ``sha256`` is that of the file; ``phash`` a 64-bit
 perceptual hash, as 16 hexadecimal digits.
 """
-
-
-MAPPED = 128
-"""NPZ shards that are mapped at a time, those used last: each takes a file descriptor, and systems may grant 256."""
 
 
 class Images:
@@ -72,7 +69,7 @@ class Images:
             # An empty id does not occur, and a class may be called "NA": only text read as text is safe.
         )
         opened = [_open_shard(folder / name, self.shape) for name in self.description["shards"]]
-        self._shard = functools.lru_cache(MAPPED)(lambda number: opened[number][1]())
+        self._shard = functools.lru_cache(_mappable(len(opened)))(lambda number: opened[number][1]())
         self._starts = np.cumsum([0, *(rows for rows, _ in opened)])
         if self._starts[-1] != len(self.index):
             raise ValueError(
@@ -126,6 +123,21 @@ class Images:
     def _shard_of(self, rows: Rows) -> Rows:
         """Return the number of the shard that holds each of ``rows``."""
         return np.searchsorted(self._starts, rows, side="right") - 1
+
+
+def _mappable(shards: int) -> int:
+    """Return how many of ``shards`` may be mapped at a time, those used last: each takes a file descriptor.
+
+    A process has 256 or 1,024 of them until it asks for more, which it may: all shards of a set, as a rule.
+    """
+    granted, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * shards
+    if most != resource.RLIM_INFINITY:
+        wanted = min(wanted, most)
+    if granted != resource.RLIM_INFINITY and granted < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+        granted = wanted
+    return max(1, shards if granted == resource.RLIM_INFINITY else min(shards, granted // 2))
 
 
 def _forget(shard: Pixels) -> None:
