@@ -84,6 +84,7 @@ class Images:
         rows = np.asarray(rows, dtype=np.int64)
         pixels = np.empty((len(rows), *self.shape), np.uint8)
         shard_of = self._shard_of(rows)
+        self.read_ahead(rows)
         for number in np.unique(shard_of).tolist():
             here = np.flatnonzero(shard_of == number)
             pixels[here] = self._shard(number)[rows[here] - self._starts[number]]
@@ -103,22 +104,16 @@ class Images:
         """Bytes of an image's pixels."""
         return int(np.prod(self.shape))
 
-    def read_ahead(self, start: int, stop: int) -> None:
-        """Have the system read the images at rows ``start`` to ``stop``, which lie together, before they are taken."""
-        bounds = np.array([start, min(stop, len(self)) - 1])
-        first, last = self._shard_of(bounds).tolist()
-        for number in range(first, last + 1):
-            shard = self._shard(number)
-            mapping = getattr(shard, "_mmap", None)
-            if mapping is not None and hasattr(mmap, "MADV_WILLNEED"):
-                # The mapping begins at a page, and the first image a header later.
-                header = len(mapping) - shard.nbytes
-                begin, end = (
-                    header + self.image_bytes * min(max(row - self._starts[number], 0), len(shard))
-                    for row in (start, stop)
-                )
-                begin -= begin % mmap.PAGESIZE
-                mapping.madvise(mmap.MADV_WILLNEED, int(begin), int(end - begin))
+    def read_ahead(self, rows: npt.ArrayLike) -> None:
+        """Have the system read the images at ``rows`` before they are taken, neighbours in one go."""
+        rows = np.unique(np.asarray(rows, dtype=np.int64))
+        shard_of = self._shard_of(rows)
+        ends = (np.diff(rows, append=-1) != 1) | (np.diff(shard_of, append=-1) != 0)
+        begins = np.roll(ends, 1)  # the last row ends a run, too
+        starts = self._starts[shard_of[ends]]
+        runs = np.stack([shard_of[ends], rows[begins] - starts, rows[ends] - starts + 1], axis=1)
+        for number, begin, end in runs.tolist():
+            _will_need(self._shard(number), begin * self.image_bytes, end * self.image_bytes)
 
     def _shard_of(self, rows: Rows) -> Rows:
         """Return the number of the shard that holds each of ``rows``."""
@@ -138,6 +133,15 @@ def _mappable(shards: int) -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
         granted = wanted
     return max(1, shards if granted == resource.RLIM_INFINITY else min(shards, granted // 2))
+
+
+def _will_need(shard: Pixels, begin: int, end: int) -> None:
+    """Have the system read bytes ``begin`` to ``end`` of a shard's pixels now, all at once."""
+    mapping = getattr(shard, "_mmap", None)
+    if mapping is not None and hasattr(mmap, "MADV_WILLNEED"):
+        header = len(mapping) - shard.nbytes
+        page = (header + begin) // mmap.PAGESIZE * mmap.PAGESIZE
+        mapping.madvise(mmap.MADV_WILLNEED, page, header + end - page)
 
 
 def _forget(shard: Pixels) -> None:
@@ -251,10 +255,17 @@ def _place_in_npz(path: Path) -> tuple[int, tuple[int, ...]]:
 
 
 def _mapped(path: Path, offset: int, shape: tuple[int, ...]) -> Pixels:
-    """Map an array in a file; ``numpy.load`` ignores ``mmap_mode`` for NPZ files."""
+    """Map an array in a file; ``numpy.load`` ignores ``mmap_mode`` for NPZ files.
+
+    The system is told not to read what lies around an image that is looked at: of a set larger than memory, in a random
+    order, that would be up to a thousand times what is used.
+    """
     if 0 in shape:  # nothing to map, and mmap refuses it
         return np.empty(shape, np.uint8)
-    return np.memmap(path, np.uint8, mode="r", offset=offset, shape=shape)
+    array = np.memmap(path, np.uint8, mode="r", offset=offset, shape=shape)
+    if hasattr(mmap, "MADV_RANDOM"):
+        array._mmap.madvise(mmap.MADV_RANDOM)  # type: ignore[attr-defined]
+    return array
 
 
 def _pixel_columns(shape: tuple[int, int, int]) -> list[str]:

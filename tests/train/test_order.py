@@ -19,8 +19,9 @@ class Read:
     def __init__(self) -> None:
         self.ahead: list[tuple[int, int]] = []
 
-    def read_ahead(self, start: int, stop: int) -> None:
-        self.ahead.append((start, stop))
+    def read_ahead(self, rows: np.ndarray) -> None:
+        assert (np.diff(rows) == 1).all()
+        self.ahead.append((int(rows[0]), int(rows[-1]) + 1))
 
 
 @pytest.fixture(autouse=True)

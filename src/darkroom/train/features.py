@@ -55,7 +55,7 @@ class Features:
         """Return the features of the images at ``rows``: float32, (len(rows), 1, 1, d)."""
         return np.asarray(self._values[self._place[np.asarray(rows)]])[:, None, None]
 
-    def read_ahead(self, start: int, stop: int) -> None:
+    def read_ahead(self, rows: npt.ArrayLike) -> None:
         """Do nothing: features are far smaller than their images."""
 
 

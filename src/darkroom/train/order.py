@@ -60,7 +60,9 @@ class Order:
             for begun in np.flatnonzero((start <= buffers[:-1]) & (buffers[:-1] < stop)).tolist():
                 # This buffer, of which the first is not read yet, and the one after it.
                 coming = order[buffers[begun] : buffers[min(begun + 2, len(buffers) - 1)]]
-                self._read_ahead(np.unique(self._rows[coming] // self._span))
+                for block in np.unique(self._rows[coming] // self._span):
+                    last = min((block + 1) * self._span, self._rows[-1] + 1)
+                    self._images.read_ahead(np.arange(block * self._span, last))
         return order[start:stop]
 
     def _drawn(self, turn: int) -> _Pass:
@@ -72,8 +74,3 @@ class Order:
         place = np.argsort(random_numbers.uniform(self._seed, "blocks", turn, keys, 1)[:, 0], kind="stable")
         buffer = (np.argsort(place) // BUFFER_BLOCKS)[block]
         return _Pass(np.lexsort((draws, buffer)), np.concatenate([[0], np.cumsum(np.bincount(buffer))]))
-
-    def _read_ahead(self, blocks: Rows) -> None:
-        assert self._span is not None
-        for block in blocks.tolist():
-            self._images.read_ahead(block * self._span, (block + 1) * self._span)
