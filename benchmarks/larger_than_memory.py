@@ -1,7 +1,9 @@
 """Images of four times the memory there is: train in both orders, evaluate, and features of a frozen network.
 
     python benchmarks/larger_than_memory.py                         # as root
-    python benchmarks/larger_than_memory.py --iops 150 --mbps 120   # on a disk as slow as a spinning one
+    python benchmarks/larger_than_memory.py --only train train_in_blocks --steps 100 --iops 150 --mbps 120
+
+The second is on a disk as slow as a spinning one, and cuts training to a hundred steps of 256 images.
 
 Synthetic images (benchmarks/scale.py) of 64x64 pixels in colour are written, and each stage's function runs in a
 control group that has --limit MB for everything, cached files included, beginning with nothing of them in memory. Told
@@ -38,8 +40,8 @@ def write(folder: Path, limit: int) -> int:
     return count
 
 
-def run(step: str, folder: Path) -> None:
-    """Run one step."""
+def run(step: str, folder: Path, most: int | None) -> None:
+    """Run one step; train ``most`` steps, or a pass."""
     steps = scale.Steps(folder, 0, CLASSES)
     if step == "evaluate":
         steps.evaluate()
@@ -48,7 +50,8 @@ def run(step: str, folder: Path) -> None:
     from darkroom.train.stage import train
 
     params = scale.PARAMS
-    short = {"epochs": 1, "batch_size": 256, "shuffle": "blocks" if step.endswith("blocks") else "images"}
+    shuffle = "blocks" if step.endswith("blocks") else "images"
+    short = {"epochs": 1, "batch_size": 256, "shuffle": shuffle, "steps_per_epoch": most}
     model = {"network": "cnn", "blocks": [[8]], "dense": []}
     augment = params.augment
     if step == "features":
@@ -134,6 +137,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--limit", type=int, default=1000, help="MB (default 1000)")
+    parser.add_argument("--steps", type=int, help="of training; a pass over the images, if not given")
     parser.add_argument("--iops", type=int, default=0, help="reads a second, at most")
     parser.add_argument("--mbps", type=int, default=0, help="MB read a second, at most")
     parser.add_argument("--only", choices=STEPS, nargs="*", default=STEPS)
@@ -141,7 +145,7 @@ def main() -> None:
     parser.add_argument("--step", choices=STEPS, help="run this one here, without a group")
     options = parser.parse_args()
     if options.step:
-        run(options.step, options.folder.resolve())
+        run(options.step, options.folder.resolve(), options.steps)
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = (options.folder or Path(temporary)).resolve()
@@ -157,6 +161,7 @@ def main() -> None:
             for step in [step for step in STEPS if step in options.only]:
                 forget(folder)
                 command = [sys.executable, __file__, "--folder", str(folder), "--step", step]
+                command += ["--steps", str(options.steps)] if options.steps else []
                 seconds, peak, own = group.run(command)
                 print(
                     f"  {step:16}{seconds:8.1f} s, peak {peak / 1e6:6.0f} MB with files, {own / 1e6:6.0f} MB without",

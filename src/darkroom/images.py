@@ -69,7 +69,9 @@ class Images:
             # An empty id does not occur, and a class may be called "NA": only text read as text is safe.
         )
         opened = [_open_shard(folder / name, self.shape) for name in self.description["shards"]]
-        self._shard = functools.lru_cache(_mappable(len(opened)))(lambda number: opened[number][1]())
+        self._shard = functools.lru_cache(_mappable(len(opened)))(
+            lambda number: at_random(opened[number][1]())
+        )
         self._starts = np.cumsum([0, *(rows for rows, _ in opened)])
         if self._starts[-1] != len(self.index):
             raise ValueError(
@@ -149,6 +151,17 @@ def _forget(shard: Pixels) -> None:
     mapping = getattr(shard, "_mmap", None)
     if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
         mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def at_random(array: Any) -> Any:
+    """Have the system read nothing around what is looked at of a mapped ``array``, and return it.
+
+    Of what is larger than memory, in a random order, that would be up to a thousand times what is used.
+    """
+    mapping = getattr(array, "_mmap", None)
+    if mapping is not None and hasattr(mmap, "MADV_RANDOM"):
+        mapping.madvise(mmap.MADV_RANDOM)
+    return array
 
 
 def write_shard(path: Path, pixels: Pixels, labels: Sequence[str] | None = None) -> None:
@@ -255,17 +268,10 @@ def _place_in_npz(path: Path) -> tuple[int, tuple[int, ...]]:
 
 
 def _mapped(path: Path, offset: int, shape: tuple[int, ...]) -> Pixels:
-    """Map an array in a file; ``numpy.load`` ignores ``mmap_mode`` for NPZ files.
-
-    The system is told not to read what lies around an image that is looked at: of a set larger than memory, in a random
-    order, that would be up to a thousand times what is used.
-    """
+    """Map an array in a file; ``numpy.load`` ignores ``mmap_mode`` for NPZ files."""
     if 0 in shape:  # nothing to map, and mmap refuses it
         return np.empty(shape, np.uint8)
-    array = np.memmap(path, np.uint8, mode="r", offset=offset, shape=shape)
-    if hasattr(mmap, "MADV_RANDOM"):
-        array._mmap.madvise(mmap.MADV_RANDOM)  # type: ignore[attr-defined]
-    return array
+    return np.memmap(path, np.uint8, mode="r", offset=offset, shape=shape)
 
 
 def _pixel_columns(shape: tuple[int, int, int]) -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darkroom.array_types import Floats, Pixels, Rows
-from darkroom.images import Images
+from darkroom.images import Images, at_random
 from darkroom.phash import SIDE, perceptual_hashes
 
 Hashes = npt.NDArray[np.uint64]
@@ -106,6 +106,7 @@ def pairs(found: Views, phash: Hashes, distance: int, among: Rows | None = None)
     rows = np.arange(len(phash)) if among is None else among
     confirmed = [np.empty((0, 2), np.int64)]
     coarse = _coarse(found.pixels)
+    at_random(found.pixels)
     for one, other in ((phash, phash), (found.cropped, found.whole)):
         for proposed in near(one[rows], other[rows], distance):
             proposed = rows[proposed]

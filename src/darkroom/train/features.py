@@ -18,6 +18,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from darkroom import compiled_network, files
+from darkroom import images as images_format
 from darkroom.array_types import Floats, Pixels, Rows
 from darkroom.images import Images
 from darkroom.train import checkpoint
@@ -25,7 +26,7 @@ from darkroom.train import checkpoint
 KEPT_BYTES = 4 << 30
 """The most that the features of all networks take on disk; the ones not used for longest go first.
 
-Where one set's take more than half of it, twice what they take: those of a run, mirrored ones too, must outlive it.
+Where those of one set take more, half as much again as they: those of a run must outlive it.
 """
 
 _CHUNK = 256  # pictures in a file: what a kill can cost
@@ -109,7 +110,7 @@ class Extractor:
                     _save(self._folder, [keys[place] for place in here], values[here])
                 bar.update(len(here))
         if self._root is not None and len(new):
-            _forget_oldest(self._root, max(KEPT_BYTES, 2 * values.nbytes))
+            _forget_oldest(self._root, max(KEPT_BYTES, values.nbytes * 3 // 2))
         return values
 
 
@@ -117,7 +118,7 @@ def _on_disk(shape: tuple[int, int], folder: Path | None) -> Floats:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
-        return np.memmap(file, np.float32, shape=shape)
+        return images_format.at_random(np.memmap(file, np.float32, shape=shape))
 
 
 def _keys(images: Images, rows: Rows, mirrored: bool) -> list[bytes]:
