@@ -109,10 +109,12 @@ def main() -> None:
                 source, options.copies, options.resolution, options.color, Path(temporary).resolve()
             )
             start = time.perf_counter()
-            pairs = near_duplicates.links(images, np.arange(len(images)), options.distance)
+            rows = np.arange(len(images))
+            sizes = np.bincount(near_duplicates.grouped(images, rows, options.distance))
             seconds = time.perf_counter() - start
-            grouped = near_duplicates.groups(len(images.index), pairs)
-            sizes = np.bincount(grouped)
+            pairs = near_duplicates.pairs(
+                near_duplicates.views(images, rows), near_duplicates.hashes(images, rows), options.distance
+            )
             report(Path(source).name, images, pairs, options.copies)
             print(
                 f"  {len(images.index)} pictures, {seconds:.1f} s;"

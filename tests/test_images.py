@@ -1,5 +1,6 @@
 """Shards hold what was written, in either format, and are read without being loaded."""
 
+import resource
 import zipfile
 from pathlib import Path
 from typing import Literal
@@ -154,3 +155,45 @@ def test_a_damaged_shard_is_no_archive(tmp_path: Path) -> None:
     (tmp_path / "s.npz").write_bytes(b"damaged")
     with pytest.raises(zipfile.BadZipFile):
         images.read_shard(tmp_path / "s.npz", SHAPE)
+
+
+def mapped() -> int:
+    return sum("shard-" in str(path.resolve()) for path in Path("/proc/self/fd").iterdir())
+
+
+def test_more_shards_than_may_be_mapped_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "_mappable", lambda shards: 3)
+    everything = write(tmp_path, "npz", (1,) * 7)
+    opened = images.Images(tmp_path)
+    assert mapped() == 0
+    for order in ([6, 0, 3, 2, 2], [0, 1, 2, 3, 4, 5, 6]):
+        assert np.array_equal(opened.take(order), everything[order])
+        assert mapped() == 3
+
+
+@pytest.mark.parametrize(
+    ("shards", "granted", "most", "expected"),
+    [
+        (10, 1024, 4096, 10),
+        (1000, 1024, 4096, 1000),
+        (4000, 1024, 4096, 2048),
+        (4000, 256, -1, 4000),
+        (0, 9, 9, 1),
+    ],
+)
+def test_as_many_shards_are_mapped_as_the_system_grants_files(
+    monkeypatch: pytest.MonkeyPatch, shards: int, granted: int, most: int, expected: int
+) -> None:
+    asked = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (granted, most))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
+    assert images._mappable(shards) == expected
+    assert asked == ([] if 2 * shards <= granted else [(2 * expected, most)])
+
+
+def test_reading_ahead_takes_any_rows_and_changes_nothing(tmp_path: Path) -> None:
+    everything = write(tmp_path, "npz", (3, 0, 4))
+    opened = images.Images(tmp_path)
+    for rows in ([], [6], range(7), [2, 3, 5, 3]):
+        opened.read_ahead(rows)
+    assert np.array_equal(opened.take(range(7)), everything)

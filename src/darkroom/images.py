@@ -11,11 +11,13 @@ NPZ shards are memory-mapped, so that reading one image touches one image's byte
 """
 
 import csv
+import functools
 import io
 import mmap
+import os
 import struct
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +26,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from darkroom import UserError, files
-from darkroom.array_types import Pixels
+from darkroom.array_types import Pixels, Rows
 from darkroom.params import ImageParams
 
 INDEX_COLUMNS = ("id", "label", "split", "width", "height", "bytes", "sha256", "phash")
@@ -66,8 +68,11 @@ class Images:
             keep_default_na=False,
             # An empty id does not occur, and a class may be called "NA": only text read as text is safe.
         )
-        self._shards = [read_shard(folder / name, self.shape) for name in self.description["shards"]]
-        self._starts = np.cumsum([0, *(len(shard) for shard in self._shards)])
+        opened = [_open_shard(folder / name, self.shape) for name in self.description["shards"]]
+        self._shard = functools.lru_cache(_mappable(len(opened)))(
+            lambda number: at_random(opened[number][1]())
+        )
+        self._starts = np.cumsum([0, *(rows for rows, _ in opened)])
         if self._starts[-1] != len(self.index):
             raise ValueError(
                 f"{folder}: {len(self.index)} rows in index.csv, {self._starts[-1]} images in the shards"
@@ -80,25 +85,87 @@ class Images:
         """Return the images at ``rows`` of the index, in that order: uint8, (len(rows), height, width, channels)."""
         rows = np.asarray(rows, dtype=np.int64)
         pixels = np.empty((len(rows), *self.shape), np.uint8)
-        shard_of = np.searchsorted(self._starts, rows, side="right") - 1
-        for number in np.unique(shard_of):
+        shard_of = self._shard_of(rows)
+        self.read_ahead(rows)
+        for number in np.unique(shard_of).tolist():
             here = np.flatnonzero(shard_of == number)
-            pixels[here] = self._shards[number][rows[here] - self._starts[number]]
+            pixels[here] = self._shard(number)[rows[here] - self._starts[number]]
         return pixels
 
     def chunks(self, rows: npt.ArrayLike, size: int = 1024) -> Iterator[Pixels]:
         """Yield the images at ``rows`` in order, at most ``size`` at a time: what a pass over all of them holds."""
         rows = np.asarray(rows, dtype=np.int64)
         for start in range(0, len(rows), size):
-            yield self.take(rows[start : start + size])
-            self._forget()
+            some = rows[start : start + size]
+            yield self.take(some)
+            for number in np.unique(self._shard_of(some)).tolist():
+                _forget(self._shard(number))
 
-    def _forget(self) -> None:
-        """Give back the memory of pages read so far: the system counts them as ours until it needs them."""
-        for shard in self._shards:
-            mapping = getattr(shard, "_mmap", None)
-            if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
-                mapping.madvise(mmap.MADV_DONTNEED)
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of an image's pixels."""
+        return int(np.prod(self.shape))
+
+    def read_ahead(self, rows: npt.ArrayLike) -> None:
+        """Have the system read the images at ``rows`` before they are taken, neighbours in one go."""
+        rows = np.unique(np.asarray(rows, dtype=np.int64))
+        shard_of = self._shard_of(rows)
+        ends = (np.diff(rows, append=-1) != 1) | (np.diff(shard_of, append=-1) != 0)
+        begins = np.roll(ends, 1)  # the last row ends a run, too
+        starts = self._starts[shard_of[ends]]
+        runs = np.stack([shard_of[ends], rows[begins] - starts, rows[ends] - starts + 1], axis=1)
+        for number, begin, end in runs.tolist():
+            _will_need(self._shard(number), begin * self.image_bytes, end * self.image_bytes)
+
+    def _shard_of(self, rows: Rows) -> Rows:
+        """Return the number of the shard that holds each of ``rows``."""
+        return np.searchsorted(self._starts, rows, side="right") - 1
+
+
+def _mappable(shards: int) -> int:
+    """Return how many of ``shards`` may be mapped at a time, those used last: each takes a file descriptor.
+
+    A process has 256 or 1,024 of them until it asks for more, which it may: all shards of a set, as a rule.
+    """
+    if os.name != "posix":  # elsewhere a mapping keeps no descriptor
+        return max(1, shards)
+    import resource
+
+    granted, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * shards
+    if most != resource.RLIM_INFINITY:
+        wanted = min(wanted, most)
+    if granted != resource.RLIM_INFINITY and granted < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+        granted = wanted
+    return max(1, shards if granted == resource.RLIM_INFINITY else min(shards, granted // 2))
+
+
+def _will_need(shard: Pixels, begin: int, end: int) -> None:
+    """Have the system read bytes ``begin`` to ``end`` of a shard's pixels now, all at once."""
+    mapping = getattr(shard, "_mmap", None)
+    if mapping is not None and hasattr(mmap, "MADV_WILLNEED"):
+        header = len(mapping) - shard.nbytes
+        page = (header + begin) // mmap.PAGESIZE * mmap.PAGESIZE
+        mapping.madvise(mmap.MADV_WILLNEED, page, header + end - page)
+
+
+def _forget(shard: Pixels) -> None:
+    """Give back the memory of pages read so far: the system counts them as ours until it needs them."""
+    mapping = getattr(shard, "_mmap", None)
+    if mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def at_random(array: Any) -> Any:
+    """Have the system read nothing around what is looked at of a mapped ``array``, and return it.
+
+    Of what is larger than memory, in a random order, that would be up to a thousand times what is used.
+    """
+    mapping = getattr(array, "_mmap", None)
+    if mapping is not None and hasattr(mmap, "MADV_RANDOM"):
+        mapping.madvise(mmap.MADV_RANDOM)
+    return array
 
 
 def write_shard(path: Path, pixels: Pixels, labels: Sequence[str] | None = None) -> None:
@@ -115,10 +182,17 @@ def write_shard(path: Path, pixels: Pixels, labels: Sequence[str] | None = None)
 
 def read_shard(path: Path, shape: tuple[int, int, int]) -> Pixels:
     """Return the pixels of a shard, uint8 (rows, *shape): an NPZ mapped from disk, a CSV read into memory."""
+    return _open_shard(path, shape)[1]()
+
+
+def _open_shard(path: Path, shape: tuple[int, int, int]) -> tuple[int, Callable[[], Pixels]]:
+    """Return how many rows a shard has and what gives its pixels: of an NPZ, a new mapping at each call."""
     if path.suffix == ".npz":
-        return _map_npz(path)
+        offset, stored = _place_in_npz(path)
+        return stored[0], functools.partial(_mapped, path, offset, stored)
     frame = pd.read_csv(path, dtype=dict.fromkeys(_pixel_columns(shape), np.uint8), keep_default_na=False)
-    return frame.drop(columns="label").to_numpy(np.uint8).reshape(-1, *shape)
+    pixels = frame.drop(columns="label").to_numpy(np.uint8).reshape(-1, *shape)
+    return len(pixels), lambda: pixels
 
 
 def write_description(
@@ -174,8 +248,8 @@ def shard_name(number: int, suffix: Literal["npz", "csv"]) -> str:
     return f"shard-{number:05d}.{suffix}"
 
 
-def _map_npz(path: Path) -> Pixels:
-    """Map the one array of an uncompressed NPZ; ``numpy.load`` ignores ``mmap_mode`` for NPZ files."""
+def _place_in_npz(path: Path) -> tuple[int, tuple[int, ...]]:
+    """Return where in an uncompressed NPZ its one array begins, and the array's shape."""
     with zipfile.ZipFile(path) as archive, path.open("rb") as file:
         member = archive.getinfo("images.npy")
         if member.compress_type != zipfile.ZIP_STORED:
@@ -194,9 +268,14 @@ def _map_npz(path: Path) -> Pixels:
             raise ValueError(
                 f"{path}: expected uint8 images (rows, height, width, channels), got {dtype} {shape}"
             )
-        if 0 in shape:  # nothing to map, and mmap refuses it
-            return np.empty(shape, np.uint8)
-        return np.memmap(path, np.uint8, mode="r", offset=file.tell(), shape=shape)
+        return file.tell(), shape
+
+
+def _mapped(path: Path, offset: int, shape: tuple[int, ...]) -> Pixels:
+    """Map an array in a file; ``numpy.load`` ignores ``mmap_mode`` for NPZ files."""
+    if 0 in shape:  # nothing to map, and mmap refuses it
+        return np.empty(shape, np.uint8)
+    return np.memmap(path, np.uint8, mode="r", offset=offset, shape=shape)
 
 
 def _pixel_columns(shape: tuple[int, int, int]) -> list[str]:

@@ -15,7 +15,7 @@ def test_shards_cover_all_members_once_evenly(count: int, most: int) -> None:
     plan = shards.plan(count, SMALL, most)
     assert [member for shard in plan for member in shard] == list(range(count))
     sizes = [len(shard) for shard in plan]
-    assert max(sizes) <= most
+    assert max(sizes) <= max(most, -(-count // shards.MOST_SHARDS))
     assert max(sizes) - min(sizes) <= 1
     assert all(one.stop == other.start for one, other in itertools.pairwise(plan))
 
@@ -27,6 +27,13 @@ def test_large_images_make_smaller_shards() -> None:
         max(len(shard) for shard in shards.plan(10_000, (512, 512, 3), 1024)) * 512 * 512 * 3
         <= shards.MOST_BYTES
     )
+
+
+@pytest.mark.parametrize("shape", [SMALL, (224, 224, 3)])
+def test_ten_million_images_do_not_make_a_folder_of_many_thousand_files(shape: tuple[int, int, int]) -> None:
+    plan = shards.plan(10_000_000, shape, 1024)
+    assert len(plan) <= 4096
+    assert plan[-1].stop == 10_000_000
 
 
 @pytest.mark.parametrize("count", [256, 300, 1000, 1023, 1024, 5000])

@@ -177,6 +177,8 @@ CASES: dict[str, dict[str, Case]] = {
         "train.epochs": Case(3),
         "train.batch_size": Case(4),
         "train.steps_per_epoch": Case(1),
+        # So few images are one block.
+        "train.shuffle": Case("blocks", outcome=SAME),
         "train.optimizer": Case("rmsprop"),
         "train.learning_rate": Case(0.01),
         "train.momentum": Case(0.5, SGD),

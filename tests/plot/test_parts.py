@@ -4,9 +4,10 @@ import base64
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
-from darkroom.plot import formatting
+from darkroom.plot import charts, formatting, stage_outputs
 from darkroom.plot.html import Html, element, table
 from darkroom.plot.image_figures import channels, sample_rows
 from darkroom.plot.network_diagram import diagram
@@ -91,3 +92,27 @@ def test_the_diagram_takes_networks_of_any_depth(count):
     drawn = diagram((8, 8, 1), layers)
     assert 1 <= drawn.count("<rect") <= 60
     assert drawn.startswith("<svg")
+
+
+def test_the_surest_probability_is_read_a_few_rows_at_a_time(tmp_path, monkeypatch):
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(5), 100)
+    rows = [["id", "label", "predicted", *(f"p_{n}" for n in range(5))]]
+    rows += [[f"{n}.png", "NA", "007", *(f"{p:.6f}" for p in row)] for n, row in enumerate(probabilities)]
+    (tmp_path / "test.csv").write_text("".join(",".join(row) + "\n" for row in rows))
+    whole = stage_outputs._predictions(tmp_path / "test.csv")
+    assert list(whole.columns) == ["id", "label", "predicted", "confidence"]
+    assert (whole["label"][3], whole["predicted"][3]) == ("NA", "007")
+    assert whole["confidence"].tolist() == [float(f"{row.max():.6f}") for row in probabilities]
+    monkeypatch.setattr(stage_outputs, "_PROBABILITIES", 35)
+    parts = stage_outputs._predictions(tmp_path / "test.csv")
+    assert parts.reset_index(drop=True).equals(whole)
+
+
+@pytest.mark.parametrize("classes", [11, 100, 1000])
+def test_of_many_classes_a_hundred_curves_are_drawn_and_the_lowest(classes):
+    grid = np.linspace(0, 1, 101)
+    table = pd.DataFrame({"recall": grid} | {f"c{n:04d}": grid ** (1 + n) for n in range(classes)})
+    figure = charts._one_against_rest(table, "recall", "precision")
+    labels = [line.get_label() for line in figure.axes[0].lines]
+    assert min(classes, 90) + 3 <= len(labels) <= charts.MOST_CURVES + 3
+    assert labels[-3:] == [f"c{classes - 1 - n:04d}" for n in range(3)]

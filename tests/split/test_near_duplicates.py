@@ -77,7 +77,7 @@ def test_different_digits_are_not_one_picture(write_images: Write) -> None:
     pairs = near_duplicates.pairs(views, views.whole, 8)
     assert (proposed.sum() - len(digits)) / 2 > 1000  # what the hashes alone would join
     assert len(pairs) < 100
-    sizes = np.bincount(near_duplicates.groups(len(digits), pairs))
+    sizes = np.bincount(near_duplicates.groups(np.ones(len(digits), int), pairs))
     assert sizes.max() <= 4
 
 
@@ -169,14 +169,14 @@ def test_pairs_are_found_across_the_tiles(monkeypatch: pytest.MonkeyPatch, write
 def test_groups_do_not_chain() -> None:
     chain = np.array([[0, 1], [1, 2], [2, 3], [3, 4]])
     # 1 has as many links as 2 and 3, and comes first; 3 is left to 4.
-    assert near_duplicates.groups(6, chain).tolist() == [0, 0, 0, 3, 3, 5]
+    assert near_duplicates.groups(np.ones(6, int), chain).tolist() == [0, 0, 0, 3, 3, 5]
 
 
 @settings(derandomize=True, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 19), st.integers(0, 19)).filter(lambda pair: pair[0] < pair[1])))
 def test_every_member_is_linked_to_one_of_its_group(found: list[tuple[int, int]]) -> None:
     links = np.unique(np.array(found, np.int64).reshape(-1, 2), axis=0)
-    group = near_duplicates.groups(20, links)
+    group = near_duplicates.groups(np.ones(20, int), links)
     linked = {tuple(link) for link in np.concatenate([links, links[:, ::-1]]).tolist()}
     for first in np.unique(group):
         members = np.flatnonzero(group == first).tolist()
@@ -185,3 +185,86 @@ def test_every_member_is_linked_to_one_of_its_group(found: list[tuple[int, int]]
     alone = np.flatnonzero(np.bincount(group, minlength=20) == 1)
     for row in alone:  # whoever stands alone is linked to nobody who stands alone
         assert not any((row, other) in linked for other in alone.tolist())
+
+
+def brute(one: np.ndarray, other: np.ndarray, distance: int) -> list[tuple[int, int]]:
+    """Return the pairs of near hashes by comparing all with all."""
+    close = np.argwhere(np.bitwise_count(one[:, None] ^ other) <= distance)
+    return [(row, column) for row, column in close.tolist() if row != column]
+
+
+@pytest.mark.parametrize("blocks", [(10_000, 10_000), (2, 10_000), (2, 2)], ids=["all", "one", "two"])
+@pytest.mark.parametrize("distance", [0, 3, 8, 64])
+def test_near_hashes_are_found_by_blocks_as_by_comparing_all(
+    monkeypatch: pytest.MonkeyPatch, blocks: tuple[int, int], distance: int
+) -> None:
+    monkeypatch.setattr(near_duplicates, "_EQUAL_BLOCKS", blocks)
+    rng = np.random.default_rng(4)
+    few = rng.integers(0, 2**64, 12, np.uint64)
+    flips = np.left_shift(np.uint64(1), rng.integers(0, 64, (300, 9)).astype(np.uint64))
+    one = few[rng.integers(0, 12, 300)] ^ np.bitwise_xor.reduce(flips, axis=1)
+    other = np.roll(one, 1) ^ flips[:, 0]
+    for two in (one, other):
+        found = [tuple(pair) for pairs in near_duplicates.near(one, two, distance) for pair in pairs.tolist()]
+        assert sorted(found) == brute(one, two, distance)  # each once
+
+
+def test_comparisons_grow_far_slower_than_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+    count = np.bitwise_count
+    monkeypatch.setattr(np, "bitwise_count", lambda tile: compared.append(tile.size) or count(tile))
+    hashes = np.random.default_rng(0).integers(0, 2**64, 20_000, np.uint64)
+    assert not list(near_duplicates.near(hashes, hashes, 8))
+    assert sum(compared) < 0.1 * len(hashes) ** 2
+
+
+def test_pictures_told_apart_by_their_means_would_not_have_been_confirmed() -> None:
+    rng = np.random.default_rng(6)
+    base = rng.integers(0, 256, (40, 1, 16, 16, 3))
+    noise = rng.normal(0, 1, (40, 2, 16, 16, 3)) * np.linspace(0, 40, 40)[:, None, None, None, None]
+    pixels = np.clip(base + noise, 0, 255).astype(np.uint8)
+    pixels[:2] = 7
+    pairs = np.array([(row, column) for row in range(40) for column in range(row)])
+    pairs = np.concatenate([pairs, np.stack([np.arange(40)] * 2, axis=1)])
+    perhaps = near_duplicates._perhaps_alike(near_duplicates._coarse(pixels), pairs)
+    alike = near_duplicates._alike(pixels, pairs)
+    assert alike.any()
+    assert not (alike & ~perhaps).any()
+    assert (~perhaps).sum() > 0.8 * (~alike).sum()
+
+
+@settings(derandomize=True, deadline=None)
+@given(
+    st.lists(st.integers(1, 3), min_size=8, max_size=8),
+    st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)).filter(lambda pair: pair[0] < pair[1])),
+)
+def test_rows_that_stand_for_several_group_as_the_several_would(
+    copies: list[int], found: list[tuple[int, int]]
+) -> None:
+    several = np.repeat(np.arange(8), copies)  # which of the eight each image is
+    linked = {*found, *((row, row) for row in range(8))}
+    links = [
+        (a, b)
+        for a in range(len(several))
+        for b in range(a + 1, len(several))
+        if (several[a], several[b]) in linked
+    ]
+    ones = np.ones(len(several), int)
+    expected = near_duplicates.groups(ones, np.array(links, np.int64).reshape(-1, 2))
+    unique = np.unique(np.array(found, np.int64).reshape(-1, 2), axis=0)
+    first = np.searchsorted(several, np.arange(8))
+    assert first[near_duplicates.groups(np.array(copies), unique)][several].tolist() == expected.tolist()
+
+
+def test_a_thousand_equal_pictures_are_one_group_without_pairs(
+    write_images: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = np.zeros((1000, 8, 8, 1), np.uint8)
+    pixels[7::10] = np.random.default_rng(1).integers(0, 256, (8, 8, 1))
+    images = Images(write_images(["a", "b"] * 500, hashes=[5] * 1000, pixels=pixels))
+    compared = []
+    alike = near_duplicates._alike
+    monkeypatch.setattr(near_duplicates, "_alike", lambda *a: compared.append(len(a[1])) or alike(*a))
+    group = near_duplicates.grouped(images, np.arange(1000), 8)
+    assert np.unique(group).tolist() == [0, 7]
+    assert sum(compared) <= 2

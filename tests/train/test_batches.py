@@ -23,6 +23,7 @@ from darkroom.train.batches import AHEAD, Batch, Batches, training_batches, vali
 from darkroom.train.config import Config
 from darkroom.train.dataset import Examples
 from darkroom.train.processes import Group
+from darkroom.train.targets import encode
 
 NUMBER = 50
 ROWS = np.arange(3, 43)
@@ -74,9 +75,10 @@ def make(
         rows: npt.NDArray[np.int64] = ROWS,
         seed: int = 0,
         weights: npt.NDArray[np.float32] | None = None,
+        shuffle: str = "images",
         **options: Any,
     ) -> Batches:
-        settings = train(batch_size=batch_size, steps_per_epoch=steps_per_epoch)
+        settings = train(batch_size=batch_size, steps_per_epoch=steps_per_epoch, shuffle=shuffle)
         changes = augment(**(everything if on is None else on))
         config = Config(seed, read_params(root / "params.yaml").model, changes, settings)
         examples = Examples(rows, TARGETS[: len(rows)], weights)
@@ -329,3 +331,26 @@ def test_a_fit_in_two_parts_ends_with_the_weights_of_one(make: Any, images: Imag
     fit(make(start_epoch=1), parts, 1, 4, validation_data=held_out())
 
     assert np.array_equal(weights(parts), weights(whole))
+
+
+@pytest.mark.parametrize(("classes", "head"), [(2, "sigmoid"), (2, "softmax"), (30, "softmax")])
+def test_targets_are_made_as_they_are_asked_for(classes: int, head: Any) -> None:
+    names = [f"c{number}" for number in range(classes)]
+    labels = [names[number] for number in np.random.default_rng(0).integers(0, classes, 200)]
+    targets = encode(labels, names, head, smoothing=0.1)
+    numbers = np.array([names.index(label) for label in labels])
+    expected = np.eye(classes, dtype=np.float32)[numbers]
+    if head == "sigmoid":
+        expected = expected[:, 1:]
+    expected = expected * np.float32(0.9) + np.float32(0.1 / classes)
+    places = np.array([3, 150, 3])
+    assert np.array_equal(targets[places], expected[places])
+    assert np.array_equal(targets[:], expected)
+    assert targets[:].dtype == np.float32
+    assert len(targets) == 200
+
+
+def test_blocks_are_read_as_batches_too(make: Any, images: Images) -> None:
+    batches = make({}, shuffle="blocks")
+    y = np.concatenate([batches[step][1] for step in range(3)])[:, 0].astype(int)
+    assert sorted(y) == list(range(40))

@@ -22,6 +22,9 @@ from darkroom.phash import SIDE, perceptual_hashes
 MOST_BYTES = 32 * 2**20
 """Bytes of pixels in a shard, at most: what a worker holds in memory."""
 
+MOST_SHARDS = 4096
+"""Shards, at most, however many images there are: DVC and every stage look at each of these files."""
+
 FEWEST_SHARDS = 8
 """Shards, at least, where each then holds :data:`FEWEST_IMAGES`: so that few images, too, keep several workers busy."""
 
@@ -36,11 +39,11 @@ def plan(count: int, shape: tuple[int, int, int], most_images: int) -> list[rang
     count : int
         Members, sorted by id.
     shape : (height, width, channels)
-        Of each image; a shard's pixels stay within :data:`MOST_BYTES`.
+        Of each image; a shard's pixels stay within :data:`MOST_BYTES`, unless there would be too many shards.
     most_images : int
         `decode.shard_images`.
     """
-    most = max(1, min(most_images, MOST_BYTES // int(np.prod(shape))))
+    most = max(1, min(most_images, MOST_BYTES // int(np.prod(shape))), -(-count // MOST_SHARDS))
     shards = max(-(-count // most), min(FEWEST_SHARDS, count // FEWEST_IMAGES), 1)
     edges = [count * number // shards for number in range(shards + 1)]
     return [range(start, end) for start, end in itertools.pairwise(edges)]

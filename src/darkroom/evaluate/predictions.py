@@ -30,12 +30,13 @@ def predict(classifier: Classifier, images: Images, rows: Rows, name: str) -> Pr
     -------
     float32, (n, classes)
     """
-    outputs = [np.empty((0, len(classifier.classes)), np.float32)]
+    outputs = np.empty((len(rows), len(classifier.classes)), np.float32)
     with tqdm(total=len(rows), desc=name, unit=" images", disable=None) as progress:
-        for pixels in images.chunks(rows, classifier.batch_size):
-            outputs.append(classifier.probabilities(pixels))
+        for number, pixels in enumerate(images.chunks(rows, classifier.batch_size)):
+            start = number * classifier.batch_size
+            outputs[start : start + len(pixels)] = classifier.probabilities(pixels)
             progress.update(len(pixels))
-    return np.concatenate(outputs)
+    return outputs
 
 
 def write_predictions(
@@ -47,7 +48,7 @@ def write_predictions(
         path,
         ["id", "label", "predicted", *(f"p_{name}" for name in classes)],
         (
-            [name, label, classes[int(p.argmax())], *(f"{value:.6f}" for value in p)]
+            [name, label, classes[int(p.argmax())], *(f"{value:.6f}" for value in p.tolist())]
             for name, label, p in zip(index["id"], index["label"], probabilities, strict=True)
         ),
     )

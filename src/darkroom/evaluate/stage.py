@@ -66,13 +66,14 @@ def evaluate(
     _write_curves(plots, actual, probabilities, classes, evaluate.calibration_bins)
     right = actual == probabilities.argmax(axis=1)
     reliability = calibration_curve.reliability(right, probabilities.max(axis=1), evaluate.calibration_bins)
+    areas = scores.areas(actual, probabilities)
     figures = {
-        **scores.overall(actual, probabilities),
+        **scores.overall(actual, probabilities, areas),
         "expected_calibration_error": calibration_curve.expected_calibration_error(reliability),
         **_at_threshold(numbers(source, validation, classes), on_validation, actual, probabilities),
         **by_group(right, table["group"].iloc[test].tolist()),
         "images": len(test),
-        **scores.by_class(actual, probabilities, classes),
+        **scores.by_class(actual, probabilities, classes, areas),
     }
     return {name: rounded(value) for name, value in figures.items() if math.isfinite(value)}
 

@@ -107,6 +107,7 @@ class TrainParams(Section):
     epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
     steps_per_epoch: Annotated[int, Field(ge=1)] | None
+    shuffle: Literal["images", "blocks"]
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop", "lbfgs"]
     learning_rate: Annotated[float, Field(gt=0)]
     momentum: Annotated[float, Field(ge=0, lt=1)]

@@ -12,6 +12,9 @@ from darkroom.plot.style import ACCENT, HEIGHT, INK, LINE, SERIES, WIDTH, chart,
 MOST_SERIES = 10
 """More curves than this get no colour and no name of their own: the mean and the worst stand out."""
 
+MOST_CURVES = 100
+"""Of more curves than this, every so many are drawn, in grey: a thousand would be most of the report."""
+
 MOST_NAMES = 40
 """More classes than this get no name on an axis."""
 
@@ -62,7 +65,7 @@ def _one_against_rest(table: pd.DataFrame, x: str, y: str, chance: bool = False)
             axes.plot(positions, table[name], label=shortened(name), color=color, linewidth=1.5)
     else:
         lowest = table[classes].mean().sort_values(kind="stable").index[:3]
-        for name in classes:
+        for name in classes[:: -(-len(classes) // MOST_CURVES)]:
             axes.plot(positions, table[name], color=SERIES[7], linewidth=0.5, alpha=0.35)
         for name, color in zip(lowest, SERIES[1:], strict=False):
             axes.plot(positions, table[name], label=shortened(name), color=color, linewidth=1.5)

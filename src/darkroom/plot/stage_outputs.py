@@ -15,6 +15,8 @@ from darkroom.images import Images
 
 PARTS = ("train", "validation", "test")
 
+_PROBABILITIES = 2**22  # read at a time: of a million images and a thousand classes they would take gigabytes
+
 
 @dataclass(frozen=True)
 class Results:
@@ -37,7 +39,7 @@ class Results:
     augmented : dict of uint8 arrays
         ``original`` (h, w, c) and ``augmented`` (9, h, w, c).
     test : DataFrame
-        ``test.csv``: id, label, predicted, one ``p_<class>`` a class.
+        ``test.csv``: id, label, predicted, and as ``confidence`` the largest of the probabilities there.
     unlabelled : int
         Predicted images whose class nobody gave.
     occlusion : dict of arrays
@@ -88,10 +90,8 @@ class Results:
     @cached_property
     def mistakes(self) -> pd.DataFrame:
         """id, label, predicted and ``confidence`` of the test images that are wrong, the surest first."""
-        confidence = self.test.filter(regex="^p_").max(axis=1)
         wrong = self.test["label"] != self.test["predicted"]
-        table = self.test[["id", "label", "predicted"]].assign(confidence=confidence)[wrong]
-        return table.sort_values("confidence", ascending=False, kind="stable")
+        return self.test[wrong].sort_values("confidence", ascending=False, kind="stable")
 
     def pixels_of(self, ids: pd.Series | list[str]) -> Pixels:
         """Return the images with these ids: uint8, (n, height, width, channels)."""
@@ -141,9 +141,16 @@ def _pictures(path: Path) -> dict[str, Pixels]:
 
 
 def _predictions(path: Path) -> pd.DataFrame:
-    table = _texts(path)
-    probabilities = [column for column in table.columns if column.startswith("p_")]
-    return table.astype(dict.fromkeys(probabilities, float))
+    """Return ``test.csv`` with one column in the place of the probabilities, reading a few rows at a time."""
+    texts = ["id", "label", "predicted"]
+    classes = len(pd.read_csv(path, nrows=0).columns) - len(texts)
+    parts = pd.read_csv(
+        path,
+        dtype=dict.fromkeys(texts, str),
+        keep_default_na=False,
+        chunksize=-(-_PROBABILITIES // classes),
+    )
+    return pd.concat([part[texts].assign(confidence=part.drop(columns=texts).max(axis=1)) for part in parts])
 
 
 def _arrays(path: Path) -> dict[str, npt.NDArray[Any]]:

@@ -68,13 +68,13 @@ def assign(strata: Rows, groups: Rows, drawn: Doubles, fractions: Sequence[float
             part = int(np.argmax((counts[:, None] / totals[here, None] * missing[here]).sum(axis=0)))
         parts[members] = part
         missing[here, part] -= counts
-    for stratum in range(len(totals)):
-        rows = np.flatnonzero((strata == stratum) & (parts < 0))
-        rows = rows[np.argsort(drawn[rows], kind="stable")]
-        if len(rows):
-            filled = _fill(len(rows), missing[stratum])
-            parts[rows] = np.repeat([TEST, VALIDATION, TRAIN], filled[::-1])
-            missing[stratum] -= filled
+    free = np.flatnonzero(parts < 0)
+    free = free[np.lexsort((drawn[free], strata[free]))]
+    for rows in np.split(free, np.flatnonzero(np.diff(strata[free])) + 1) if len(free) else ():
+        stratum = strata[rows[0]]
+        filled = _fill(len(rows), missing[stratum])
+        parts[rows] = np.repeat([TEST, VALIDATION, TRAIN], filled[::-1])
+        missing[stratum] -= filled
     _refine(parts, large, totals, missing, np.flatnonzero(np.asarray(fractions) > 0))
     return parts
 

@@ -31,7 +31,7 @@ def look_alikes(images: Images, distance: int | None) -> Rows:
     if distance is None:
         return copies
     firsts = np.unique(copies)
-    grouped = near_duplicates.groups(len(firsts), near_duplicates.links(images, firsts, distance))
+    grouped = near_duplicates.grouped(images, firsts, distance)
     return firsts[grouped][np.searchsorted(firsts, copies)]
 
 

@@ -1,6 +1,5 @@
 """Batches for Keras: pixels read from the shards and augmented in threads during the training step."""
 
-import functools
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,11 +10,12 @@ import keras
 import numpy as np
 from joblib import cpu_count
 
-from darkroom.array_types import Floats, Pixels, Rows
+from darkroom.array_types import Floats, Pixels
 from darkroom.images import Images
 from darkroom.train import augmentation, mixing, random_numbers
 from darkroom.train.config import Config
 from darkroom.train.dataset import Examples
+from darkroom.train.order import Order
 from darkroom.train.processes import ALONE, Group
 
 Batch = tuple[Pixels, Floats] | tuple[Pixels, Floats, Floats]
@@ -118,16 +118,16 @@ def training_batches(
 ) -> Batches:
     """Return endless batches of the training images, shuffled and augmented differently in every pass.
 
-    A pass takes every image once, in an order drawn from (seed, pass, image id); its last batch holds what is
-    left. An epoch is ``train.steps_per_epoch`` batches: one pass, unless that says otherwise; then passes run on across
-    epochs, and images are augmented by pass.
+    A pass takes every image once, in the order of :class:`.order.Order`; its last batch holds what is left. An epoch is
+    ``train.steps_per_epoch`` batches: one pass, unless that says otherwise; then passes run on across epochs, and
+    images are augmented by pass.
 
     Parameters
     ----------
     images : Images
     examples : Examples
     config : Config
-        Of which the seed, ``augment``, ``train.batch_size`` and ``train.steps_per_epoch``.
+        Of which the seed, ``augment``, ``train.batch_size``, ``train.steps_per_epoch`` and ``train.shuffle``.
     start_epoch : int
         Epochs already trained; a resumed run sees the batches that it would have seen.
     workers : int, optional
@@ -153,21 +153,18 @@ def training_batches(
     per_pass = -(-len(rows) // size)
     steps_per_epoch = config.train.steps_per_epoch or per_pass
     keys = random_numbers.image_keys(images.index["id"].iloc[rows])
-    values = targets if weights is None else np.column_stack([targets, weights])
     mixes = bool(augment.mixup or augment.cutmix)
-
-    @functools.lru_cache(maxsize=2)  # of this pass and the next
-    def order(turn: int) -> Rows:
-        return np.argsort(random_numbers.uniform(seed, "order", turn, keys, 1)[:, 0], kind="stable")
+    order = Order(images, rows, keys, seed, config.train.shuffle)
 
     def make(step: int) -> Batch:
         turn, number = divmod(step, per_pass)
-        chosen = order(turn)[number * size : (number + 1) * size]
+        chosen = order.taken(turn, number * size, (number + 1) * size)
         mine, counts = group.share(len(chosen))
         if not mixes:
             chosen = chosen[mine]
+        values = targets[chosen] if weights is None else np.column_stack([targets[chosen], weights[chosen]])
         x = augmentation.augment(images.take(rows[chosen]), keys[chosen], seed, turn, augment)
-        x, y = mixing.mix(x, values[chosen], keys[chosen], seed, turn, augment)
+        x, y = mixing.mix(x, values, keys[chosen], seed, turn, augment)
         if mixes:  # with the next of the whole batch
             x, y = x[mine], y[mine]
         y, own = (y, None) if weights is None else (y[:, :-1], y[:, -1])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from darkroom.array_types import Floats, Rows
 from darkroom.images import Images
-from darkroom.train.targets import Head
+from darkroom.train.targets import Head, Targets
 
 
 @dataclass(frozen=True)
@@ -15,13 +15,13 @@ class Examples:
     ----------
     rows : int64, (n,)
         Positions in the index of the images.
-    targets : float32, (n, k)
+    targets : Targets, or float32, (n, k)
     weights : float32, (n,), or None
         How much each image counts in the loss.
     """
 
     rows: Rows
-    targets: Floats
+    targets: Targets | Floats
     weights: Floats | None = None
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,16 @@ import pandas as pd
 from tqdm import tqdm
 
 from darkroom import compiled_network, files
+from darkroom import images as images_format
 from darkroom.array_types import Floats, Pixels, Rows
 from darkroom.images import Images
 from darkroom.train import checkpoint
 
 KEPT_BYTES = 4 << 30
-"""The most that the features of all networks take on disk; the ones not used for longest go first."""
+"""The most that the features of all networks take on disk; the ones not used for longest go first.
+
+Where those of one set take more, half as much again as they: those of a run must outlive it.
+"""
 
 _CHUNK = 256  # pictures in a file: what a kill can cost
 _BATCH = 32  # pictures in a step, always: the last bits must not depend on how many were missing
@@ -36,18 +41,23 @@ class Features:
     index : DataFrame
         One row an image.
     shape : (1, 1, d)
+    image_bytes : int
     """
 
     def __init__(self, index: pd.DataFrame, rows: Rows, values: Floats) -> None:
         self.index = index
         self.shape = (1, 1, values.shape[1])
+        self.image_bytes = values[:1].nbytes
         self._values = values
         self._place = np.full(len(index), -1)
         self._place[rows] = np.arange(len(rows))
 
     def take(self, rows: npt.ArrayLike) -> Floats:
         """Return the features of the images at ``rows``: float32, (len(rows), 1, 1, d)."""
-        return self._values[self._place[np.asarray(rows)]][:, None, None]
+        return np.asarray(self._values[self._place[np.asarray(rows)]])[:, None, None]
+
+    def read_ahead(self, rows: npt.ArrayLike) -> None:
+        """Do nothing: features are far smaller than their images."""
 
 
 class Extractor:
@@ -86,9 +96,10 @@ class Extractor:
         Returns
         -------
         float32, (n, d)
+            In a file without a name, which the system may take out of memory.
         """
         keys = [] if self._folder is None else _keys(images, rows, mirrored)
-        values = np.empty((len(rows), self._trunk.output_shape[-1]), np.float32)
+        values = _on_disk((len(rows), self._trunk.output_shape[-1]), self._root)
         known = np.zeros(len(rows), bool) if self._folder is None else _fill(values, keys, self._folder)
         new = np.flatnonzero(~known)
         with _progress(len(rows), len(new)) as bar:
@@ -99,8 +110,15 @@ class Extractor:
                     _save(self._folder, [keys[place] for place in here], values[here])
                 bar.update(len(here))
         if self._root is not None and len(new):
-            _forget_oldest(self._root)
+            _forget_oldest(self._root, max(KEPT_BYTES, values.nbytes * 3 // 2))
         return values
+
+
+def _on_disk(shape: tuple[int, int], folder: Path | None) -> Floats:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return images_format.at_random(np.memmap(file, np.float32, shape=shape))
 
 
 def _keys(images: Images, rows: Rows, mirrored: bool) -> list[bytes]:
@@ -177,13 +195,13 @@ def _fill(values: Floats, keys: list[bytes], folder: Path) -> npt.NDArray[np.boo
     return known
 
 
-def _forget_oldest(root: Path) -> None:
+def _forget_oldest(root: Path, most: int) -> None:
     entries = []
     for path in root.glob("*/*"):  # what a kill left half-written, too
         with contextlib.suppress(FileNotFoundError):
             status = path.stat()
             entries.append((status.st_mtime_ns, status.st_size, path))
-    excess = sum(size for _, size, _ in entries) - KEPT_BYTES
+    excess = sum(size for _, size, _ in entries) - most
     for _, size, path in sorted(entries):
         if excess <= 0:
             break

@@ -11,9 +11,9 @@ from darkroom.array_types import ClassNumbers, Floats
 from darkroom.train import applications, features, logistic_regression
 from darkroom.train.checkpoint import Arrays, State
 from darkroom.train.config import Config
-from darkroom.train.dataset import Dataset
+from darkroom.train.dataset import Dataset, Examples
 from darkroom.train.fit import fit
-from darkroom.train.targets import classes_of
+from darkroom.train.targets import Targets
 
 
 def applies(config: Config) -> bool:
@@ -74,20 +74,18 @@ def fit_behind(
 
 def _solve(top: Any, values: Floats, mirrored: Floats | None, data: Dataset, state: State) -> None:
     """Set the weights of ``top``, a dense layer, by logistic regression, and note in ``state`` how good it is."""
-    training, validation, head = data.training, data.validation, data.head
+    training, validation = data.training, data.validation
     own, held_out = values[: len(training.rows)], values[len(training.rows) :]
-    classes, weights = classes_of(training.targets, head), training.weights
+    classes, weights = _classes(training), training.weights
     if mirrored is not None:
         own, classes = np.concatenate([own, mirrored]), np.tile(classes, 2)
         weights = None if weights is None else np.tile(weights, 2)
-    solution = logistic_regression.solve(
-        own, classes, weights, held_out, classes_of(validation.targets, head)
-    )
+    solution = logistic_regression.solve(own, classes, weights, held_out, _classes(validation))
     layer = top.layers[-1]
     layer.set_weights(logistic_regression.as_layer(solution, layer.units))
     row = {
         **_figures(top, values[: len(training.rows)], classes[: len(training.rows)], ""),
-        **_figures(top, held_out, classes_of(validation.targets, head), "val_"),
+        **_figures(top, held_out, _classes(validation), "val_"),
         "C": solution.C,
     }
     state.history.append(row)
@@ -97,6 +95,11 @@ def _solve(top: Any, values: Floats, mirrored: Floats | None, data: Dataset, sta
         f"train: head solved with C {solution.C:.3g}: "
         + "  ".join(f"{name} {value:.4f}" for name, value in row.items() if name != "C")
     )
+
+
+def _classes(examples: Examples) -> ClassNumbers:
+    assert isinstance(examples.targets, Targets)
+    return examples.targets.numbers
 
 
 def _figures(top: Any, values: Floats, classes: ClassNumbers, prefix: str) -> dict[str, float]:
