@@ -137,7 +137,7 @@ def test_a_lost_process_stops_the_other_and_a_restart_ends_in_the_same_bytes(
             text=True,
         )
         checkpoints = trained.path(".dvc/tmp/darkroom/train")
-        wait_until(lambda: bool(list(checkpoints.glob("*.checkpoint"))), seconds=300)
+        wait_until(lambda: bool(list(checkpoints.glob("[!.]*.checkpoint"))), seconds=300)
         victim, survivor = (first, second) if lost == "the first" else (second, first)
         victim.send_signal(signal.SIGKILL)
         _, error = survivor.communicate(timeout=60)
