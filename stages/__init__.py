@@ -37,7 +37,6 @@ _MAKER = {
 _KEY_TO_LOWER = {
     "decode": "decode.workers",
     "train": "train.batch_size",
-    "join": "train.batch_size",
     "evaluate": "evaluate.batch_size",
 }
 """What a stage's use of memory grows with, in params.yaml."""

@@ -1,7 +1,6 @@
 """train: fit the network to the training images, watching the validation images."""
 
 from pathlib import Path
-from typing import Any
 
 from stages import check_seal, if_aborted, run  # isort: skip  (puts src/ on the path)
 
@@ -11,39 +10,32 @@ from darkroom.train import processes
 from darkroom.train.config import Config
 from darkroom.train.stage import train as train_network
 
-READS = ("data/images", "data/split")
+IMAGES, SPLIT = Path("data/images"), Path("data/split")
 
 
 def train() -> None:
-    """Read the params, train into models/, write the last and best figures to metrics/train.json."""
-    files.write_json(Path("metrics/train.json"), _train())
+    """Read the params, train into models/, write the last and best figures to metrics/train.json.
 
-
-def join() -> None:
-    """Train as one of several processes of which another writes, once that one has begun."""
-    processes.wait_for_first()
-    for folder in READS:
-        check_seal(Path(folder))
-    _train()
-
-
-def _train() -> dict[str, Any]:
+    Of several processes that train together, all but the first wait for that one here, and write nothing.
+    """
+    if not processes.is_first():
+        processes.wait_for_first()
+        check_seal(IMAGES)
+        check_seal(SPLIT)
     params = read_params(Path("params.yaml"))
     if params.train.processes > 1:
         if_aborted(processes.LOST)
-    images.check_prepared(Path("data/images"), params.image)
-    return train_network(
-        Config(params.seed, params.model, params.augment, params.train),
-        images=Path("data/images"),
-        split=Path("data/split"),
-        weights=Path("data/weights"),
-        models=Path("models"),
-        history=Path("plots/history.csv"),
+    images.check_prepared(IMAGES, params.image)
+    config = Config(params.seed, params.model, params.augment, params.train)
+    metrics = train_network(
+        config, IMAGES, SPLIT, Path("data/weights"), Path("models"), Path("plots/history.csv")
     )
+    if processes.is_first():
+        files.write_json(Path("metrics/train.json"), metrics)
 
 
 if __name__ == "__main__":
     if processes.is_first():
-        run(train, reads=READS, writes=["models"])
+        run(train, reads=["data/images", "data/split"], writes=["models"])
     else:
-        run(join, alone=False)
+        run(train, alone=False)

@@ -74,7 +74,7 @@ def witnessed(state, *others):
     print(hashlib.sha256(b"".join(array.tobytes() for array in state.best)).hexdigest())
     return inner(state, *others)
 stage.metrics = witnessed
-train.join()
+train.train()
 """
 
 
