@@ -60,6 +60,42 @@ def test_a_resnet_keeps_the_mean_or_the_maximum_of_each_map(sections):
         np.testing.assert_allclose(pooled, reduce(maps, axis=(1, 2)), rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("network", "pooling", "width"),
+    [
+        ("cnn", "auto", 8 * 8 * 4),
+        ("cnn", "flatten", 8 * 8 * 4),
+        ("cnn", "average", 4),
+        ("cnn", "max", 4),
+        ("resnet", "auto", 4),
+        ("resnet", "flatten", 8 * 8 * 4),
+    ],
+)
+def test_dense_layers_see_the_last_maps_as_pooling_says(sections, network, pooling, width):
+    built = build(sections, (16, 16, 1), network=network, blocks=[[4]], pooling=pooling, dense=[5])
+    assert built.get_layer("dense1").kernel.shape == (width, 5)
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_every_activation_comes_after_convolutions_and_dense_layers(sections, name, batch_norm):
+    built = build(
+        sections, (16, 16, 1), blocks=[[4]], batch_norm=batch_norm, dense=[5], activation=name, dropout=0.0
+    )
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 1), np.uint8)
+    after = f"block1_{name}1" if batch_norm else "block1_conv1"
+    before = "block1_norm1" if batch_norm else "rescale"
+    ends = [built.get_layer(layer).output for layer in (before, after)]
+    given, maps = keras.Model(built.inputs, ends).predict(pixels, verbose=0)
+    if not batch_norm:
+        kernel, bias = built.get_layer("block1_conv1").get_weights()
+        given = keras.ops.convert_to_numpy(keras.ops.conv(given, kernel, padding="same")) + bias
+    options = {"approximate": False} if name == "gelu" else {}
+    expected = keras.ops.convert_to_numpy(getattr(keras.ops, name)(given, **options))
+    np.testing.assert_allclose(maps, expected, atol=1e-5)
+    assert built.get_layer("dense1").activation is keras.activations.get(name)
+
+
 def test_a_resnet_too_deep_after_its_stem_says_so(sections):
     with pytest.raises(
         UserError, match="5 stages after a stem of stride 2 halve the image 5 times, too often for 60x"

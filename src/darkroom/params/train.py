@@ -10,6 +10,7 @@ Width = Annotated[int, Field(ge=1, le=65536)]
 Part = Annotated[float, Field(ge=0, le=1)]
 Dropout = Annotated[float, Field(ge=0, le=0.95)]
 Padding = Literal["same", "valid"]
+Activation = Literal["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid"]
 Initializer = Literal["glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal"]
 
 
@@ -28,7 +29,8 @@ class ModelParams(Section):
     padding: Padding | list[Padding]
     pool_stride: Annotated[int, Field(ge=1, le=2)]
     stem_stride: Literal["auto"] | Annotated[int, Field(ge=1, le=4)]
-    pooling: Literal["average", "max"]
+    activation: Activation
+    pooling: Literal["auto", "flatten", "average", "max"]
     batch_norm: bool
     dropout: Dropout
     dense: list[Width]

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import layers
@@ -86,7 +86,11 @@ def build(
 
 
 def cnn(x: Any, model: ModelParams, seeds: Seeds) -> Any:
-    """Return flat features: blocks of convolutions with a max pool after each, then dense layers."""
+    """Return features: blocks of convolutions with a max pool after each, then dense layers.
+
+    What the dense layers see of the last maps is all of them in one row, or as `model.pooling` says their means or
+    maxima (Lin et al., "Network in network", 2013), so that it has one number a map whatever the image's size.
+    """
     paddings = model.padding if isinstance(model.padding, list) else [model.padding] * len(model.blocks)
     _check_depth(tuple(x.shape[1:3]), model, paddings)
     for number, (widths, padding) in enumerate(zip(model.blocks, paddings, strict=True), 1):
@@ -98,20 +102,22 @@ def cnn(x: Any, model: ModelParams, seeds: Seeds) -> Any:
                 model.kernel,
                 padding=padding,
                 use_bias=not model.batch_norm,
-                activation=None if model.batch_norm else "relu",
+                activation=None if model.batch_norm else model.activation,
                 kernel_initializer=kernel,
                 name=name,
             )(x)
             if model.batch_norm:
                 x = layers.BatchNormalization(name=f"block{number}_norm{index}")(x)
-                x = layers.ReLU(name=f"block{number}_relu{index}")(x)
+                x = _activation(model, f"block{number}_{model.activation}{index}")(x)
         x = layers.MaxPooling2D(2, model.pool_stride, name=f"block{number}_pool")(x)
     x = _dropout(x, model.dropout, "dropout", seeds)
-    return _dense(layers.Flatten(name="flatten")(x), model.dense, model, seeds)
+    return _dense(
+        _pooled(x, "flatten" if model.pooling == "auto" else model.pooling), model.dense, model, seeds
+    )
 
 
 def lenet(x: Any, model: ModelParams, seeds: Seeds) -> Any:
-    """Return the features of LeNet-5 with rectifiers and max pools: 6 and 16 maps of 5x5, dense layers 120 and 84.
+    """Return the features of LeNet-5 with max pools: 6 and 16 maps of 5x5, dense layers 120 and 84.
 
     LeCun et al., "Gradient-based learning applied to document recognition", 1998.
     """
@@ -123,22 +129,21 @@ def lenet(x: Any, model: ModelParams, seeds: Seeds) -> Any:
     for number, maps in enumerate((6, 16), 1):
         name = f"conv{number}"
         kernel = seeds.initializer(model.conv_initializer, name)
-        x = layers.Conv2D(maps, 5, activation="relu", kernel_initializer=kernel, name=name)(x)
+        x = layers.Conv2D(maps, 5, activation=model.activation, kernel_initializer=kernel, name=name)(x)
         x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
     x = _dropout(x, model.dropout, "dropout", seeds)
-    return _dense(layers.Flatten(name="flatten")(x), [120, 84], model, seeds)
+    return _dense(_pooled(x, "flatten"), [120, 84], model, seeds)
 
 
 def resnet(x: Any, model: ModelParams, seeds: Seeds) -> Any:
-    """Return one number a map of a residual network, then dense layers; see :mod:`darkroom.train.residual`.
+    """Return one number a map of a residual network, or all, then dense layers; see :mod:`darkroom.train.residual`.
 
     The mean of a map asks how much of a picture looks like something, its maximum whether anything in it does.
     """
     maps = residual.stages(
         x, model.blocks, model.stem_stride, lambda name: seeds.initializer(model.conv_initializer, name)
     )
-    pool = {"average": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}[model.pooling]
-    x = pool(name="global_pool")(maps)
+    x = _pooled(maps, "average" if model.pooling == "auto" else model.pooling)
     return _dense(_dropout(x, model.dropout, "dropout", seeds), model.dense, model, seeds)
 
 
@@ -162,9 +167,24 @@ def _dense(x: Any, widths: list[int], model: ModelParams, seeds: Seeds) -> Any:
     for number, width in enumerate(widths, 1):
         name = f"dense{number}"
         kernel = seeds.initializer(model.dense_initializer, name)
-        x = layers.Dense(width, activation="relu", kernel_initializer=kernel, name=name)(x)
+        x = layers.Dense(width, activation=model.activation, kernel_initializer=kernel, name=name)(x)
         x = _dropout(x, model.dense_dropout, f"dense{number}_dropout", seeds)
     return x
+
+
+def _pooled(maps: Any, pooling: Literal["flatten", "average", "max"]) -> Any:
+    if pooling == "flatten":
+        return layers.Flatten(name="flatten")(maps)
+    pool = {"average": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D}[pooling]
+    return pool(name="global_pool")(maps)
+
+
+def _activation(model: ModelParams, name: str) -> Any:
+    return (
+        layers.ReLU(name=name)
+        if model.activation == "relu"
+        else layers.Activation(model.activation, name=name)
+    )
 
 
 def _dropout(x: Any, rate: float, name: str, seeds: Seeds) -> Any:
