@@ -122,6 +122,23 @@ def test_mistake_is_named(old, new, message):
     assert f"params.yaml: {message}" in mistake(GOOD.replace(old, new, 1))
 
 
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ("[sepia]", "image.steps: got ['sepia']; expected steps of equalize, clahe,"),
+        ("[{blur: 4}]", "expected blur with kernel (odd number, 3 to 99, default 5), not kernel: 4"),
+        ("[{blur: [5, 1]}]", "default 5), not [5, 1]"),
+        ("[{canny: {lo: 3}}]", "high (whole number, 0 to 1000, default 200), not lo: 3"),
+        ("[{trim: .inf}]", "expected trim with tolerance (whole number, 0 to 255, default 12)"),
+        ("[{sharpen: .nan}]", "expected sharpen with amount (number, 0 to 10, default 1)"),
+        ("[{otsu: 4}]", "expected otsu with no numbers, not [4]"),
+        ("[hsv]", "image: expected image.color: rgb, where image.steps has hsv"),
+    ],
+)
+def test_a_step_says_what_it_takes(steps, message):
+    assert message in mistake(GOOD.replace("steps: []", f"steps: {steps}"))
+
+
 @pytest.mark.parametrize(("section", "key"), LEAVES)
 def test_every_wrong_value_is_told_in_a_line_of_the_users_own_terms(section, key):
     refused = 0

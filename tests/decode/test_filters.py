@@ -1,10 +1,14 @@
 """Each step does what its name says, keeps shape and type, and leaves its input alone."""
 
+import inspect
+
+import cv2
 import numpy as np
 import pytest
 
 from darkroom.array_types import Pixels
 from darkroom.decode.pictures import filters, resizing
+from darkroom.params.steps import COLOR_ONLY, STEPS, numbers
 
 RANDOM = np.random.default_rng(0)
 GRAY = RANDOM.integers(60, 120, (40, 50)).astype(np.uint8)
@@ -12,7 +16,7 @@ COLOR = RANDOM.integers(60, 120, (40, 50, 3)).astype(np.uint8)
 
 
 @pytest.mark.parametrize("picture", [GRAY, COLOR], ids=["grayscale", "rgb"])
-@pytest.mark.parametrize("name", [name for name in filters.STEPS if name != "trim"])
+@pytest.mark.parametrize("name", [name for name in STEPS if name not in {"trim", *COLOR_ONLY}])
 def test_a_step_keeps_shape_and_input(name: str, picture: Pixels) -> None:
     before = picture.copy()
     after = filters.apply(picture, [name])
@@ -69,6 +73,77 @@ def test_trim_cuts_to_the_content(channels: tuple[int, ...]) -> None:
 
 def test_trim_leaves_a_picture_of_one_colour() -> None:
     assert filters.trim(np.full((4, 5), 9, np.uint8)).shape == (4, 5)
+
+
+def test_every_step_has_a_function_that_takes_its_numbers_and_has_its_defaults() -> None:
+    for name, takes in STEPS.items():
+        parameters = list(inspect.signature(getattr(filters, name)).parameters.values())[1:]
+        assert {p.name: p.default for p in parameters} == {
+            key: number.default for key, number in takes.items()
+        }
+
+
+@pytest.mark.parametrize("form", [9, [9], {"kernel": 9}])
+def test_numbers_come_alone_in_order_or_by_name(form: object) -> None:
+    assert np.array_equal(filters.apply(GRAY, [{"blur": form}]), filters.blur(GRAY, 9))
+
+
+def test_numbers_left_out_are_the_defaults() -> None:
+    assert numbers({"canny": [50]}) == ("canny", {"low": 50, "high": 200})
+    assert numbers({"clahe": {"tiles": 4}}) == ("clahe", {"clip": 2.0, "tiles": 4})
+
+
+def test_a_larger_kernel_blurs_more_with_the_deviation_of_opencv() -> None:
+    assert filters.blur(GRAY, 9).std() < filters.blur(GRAY).std()
+    assert np.array_equal(filters.blur(COLOR, 9), cv2.GaussianBlur(COLOR, (9, 9), 0))
+
+
+def test_threshold_is_white_above_its_level() -> None:
+    assert np.array_equal(filters.threshold(GRAY, 90), np.where(GRAY > 90, 255, 0))
+
+
+def test_adaptive_threshold_follows_the_light() -> None:
+    lit = np.tile(np.linspace(40, 200, 60), (60, 1))
+    written = lit.copy()
+    written[20:40:6] -= 30  # lines of ink
+    found = filters.adaptive_threshold(written.astype(np.uint8), 15, 8)
+    assert (found[20:40:6] == 0).all()
+    assert (found[:10] == 255).all()
+
+
+def test_sharpening_adds_what_blurring_takes() -> None:
+    expected = np.clip(2 * COLOR.astype(int) - filters.blur(COLOR), 0, 255)
+    assert np.array_equal(filters.sharpen(COLOR), expected)
+    assert np.array_equal(filters.sharpen(COLOR, 0), COLOR)
+
+
+def test_morphology_moves_edges_and_removes_what_is_smaller_than_its_kernel() -> None:
+    picture = np.zeros((30, 30), np.uint8)
+    picture[10:20, 10:20] = 200
+    assert (filters.erode(picture, 5)[12:18, 12:18] == 200).all()
+    assert np.count_nonzero(filters.erode(picture, 5)) == 36
+    assert np.count_nonzero(filters.dilate(picture, 5)) == 14 * 14
+    speckled = picture.copy()
+    speckled[3, 3], speckled[15, 15] = 255, 0
+    assert np.array_equal(filters.close(filters.open(speckled)), picture)
+
+
+def test_the_gradient_of_an_edge_from_black_to_white_is_white() -> None:
+    picture = np.zeros((20, 20), np.uint8)
+    picture[:, 10:] = 255
+    steep = filters.gradient(picture)
+    assert (steep[:, 9:11] == 255).all()
+    assert not np.delete(steep, [9, 10], axis=1).any()
+
+
+def test_lower_thresholds_find_more_edges() -> None:
+    assert np.count_nonzero(filters.canny(GRAY, 20, 40)) > np.count_nonzero(filters.canny(GRAY))
+
+
+def test_other_channels_stand_in_the_place_of_colours() -> None:
+    red = np.full((4, 4, 3), (255, 0, 0), np.uint8)
+    assert (filters.hsv(red) == (0, 255, 255)).all()
+    assert (filters.lab(np.full((4, 4, 3), 255, np.uint8)) == (255, 128, 128)).all()
 
 
 def test_steps_apply_in_order() -> None:

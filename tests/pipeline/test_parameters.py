@@ -109,7 +109,7 @@ CASES: dict[str, dict[str, Case]] = {
         "image.color": Case("grayscale"),
         "image.resize": Case("crop"),
         "image.interpolation": Case("nearest"),
-        "image.steps": Case(["invert"]),
+        "image.steps": Case([{"blur": 9}]),
         "image.background": Case("black"),
         "image.bit_depth": Case(16),
         "decode.format": Case("csv"),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from darkroom.params.section import Section
+from darkroom.params.steps import COLOR_ONLY, Step, numbers
 
 
 def _text(value: Any) -> Any:
@@ -104,9 +105,23 @@ class ImageParams(Section):
     color: Literal["grayscale", "rgb"]
     resize: Literal["squash", "fit", "crop"]
     interpolation: Literal["auto", "area", "linear", "cubic", "nearest"]
-    steps: list[Literal["equalize", "clahe", "otsu", "blur", "median", "canny", "invert", "trim"]]
+    steps: list[Any]
     background: Literal["white", "black"] | Annotated[list[Level], Field(min_length=3, max_length=3)]
     bit_depth: Literal["auto", 8, 10, 12, 14, 16]
+
+    @field_validator("steps")
+    @classmethod
+    def _are_known(cls, given: list[Step]) -> list[Step]:
+        for step in given:
+            numbers(step)
+        return given
+
+    @model_validator(mode="after")
+    def _colors_for_steps_that_need_them(self) -> Self:
+        needing = sorted({numbers(step)[0] for step in self.steps} & COLOR_ONLY)
+        if needing and self.color == "grayscale":
+            raise ValueError(f"image.color: rgb, where image.steps has {' and '.join(needing)}")
+        return self
 
     @property
     def height_and_width(self) -> tuple[int, int]:

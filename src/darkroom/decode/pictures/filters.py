@@ -11,9 +11,7 @@ import cv2
 import numpy as np
 
 from darkroom.array_types import Pixels
-
-TRIM_TOLERANCE = 12
-"""Grey levels by which a margin may differ from the picture's first pixel and still be trimmed: the noise of JPEG."""
+from darkroom.params import steps
 
 
 def equalize(pixels: Pixels) -> Pixels:
@@ -21,9 +19,23 @@ def equalize(pixels: Pixels) -> Pixels:
     return _on_luma(pixels, cv2.equalizeHist)
 
 
-def clahe(pixels: Pixels) -> Pixels:
-    """Equalize the histogram tile by tile (8x8 tiles), the contrast limited to 2 (``cv2.createCLAHE``)."""
-    return _on_luma(pixels, cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply)
+def clahe(pixels: Pixels, clip: float = 2.0, tiles: int = 8) -> Pixels:
+    """Equalize the histogram in each of tiles x tiles parts, the contrast limited to ``clip`` (``cv2.createCLAHE``)."""
+    return _on_luma(pixels, cv2.createCLAHE(clipLimit=clip, tileGridSize=(tiles, tiles)).apply)
+
+
+def threshold(pixels: Pixels, level: int = 127) -> Pixels:
+    """White where the picture is brighter than ``level``, black elsewhere."""
+    return _as_gray(pixels, lambda gray: cv2.threshold(gray, level, 255, cv2.THRESH_BINARY)[1])
+
+
+def adaptive_threshold(pixels: Pixels, window: int = 11, offset: float = 2.0) -> Pixels:
+    """White where a pixel is brighter than the mean of the window around it less ``offset``, black elsewhere."""
+    binary = cv2.THRESH_BINARY
+    return _as_gray(
+        pixels,
+        lambda gray: cv2.adaptiveThreshold(gray, 255, cv2.ADAPTIVE_THRESH_MEAN_C, binary, window, offset),
+    )
 
 
 def otsu(pixels: Pixels) -> Pixels:
@@ -31,19 +43,66 @@ def otsu(pixels: Pixels) -> Pixels:
     return _as_gray(pixels, lambda gray: cv2.threshold(gray, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1])
 
 
-def blur(pixels: Pixels) -> Pixels:
-    """Smooth with a Gaussian of 5x5 pixels, standard deviation 1.1."""
-    return cv2.GaussianBlur(pixels, (5, 5), 1.1)  # type: ignore[return-value]
+def blur(pixels: Pixels, kernel: int = 5) -> Pixels:
+    """Smooth with a Gaussian of kernel x kernel pixels, whose standard deviation is OpenCV's for it: 1.1 of 5x5."""
+    deviation = 0.3 * ((kernel - 1) * 0.5 - 1) + 0.8
+    return cv2.GaussianBlur(pixels, (kernel, kernel), deviation)  # type: ignore[return-value]
 
 
-def median(pixels: Pixels) -> Pixels:
-    """Replace each pixel by the median of its 5x5 surroundings: removes specks, keeps edges."""
-    return cv2.medianBlur(pixels, 5)  # type: ignore[return-value]
+def median(pixels: Pixels, kernel: int = 5) -> Pixels:
+    """Replace each pixel by the median of its kernel x kernel surroundings: removes specks, keeps edges."""
+    return cv2.medianBlur(pixels, kernel)  # type: ignore[return-value]
 
 
-def canny(pixels: Pixels) -> Pixels:
-    """White edges on black, by Canny (1986) with thresholds 100 and 200."""
-    return _as_gray(pixels, lambda gray: cv2.Canny(gray, 100, 200))
+def sharpen(pixels: Pixels, amount: float = 1.0) -> Pixels:
+    """Add ``amount`` times what :func:`blur` takes away: an unsharp mask."""
+    detail = pixels.astype(np.float64) - blur(pixels)
+    return np.clip(np.rint(pixels + amount * detail), 0, 255).astype(np.uint8)
+
+
+def erode(pixels: Pixels, kernel: int = 3) -> Pixels:
+    """Replace each pixel by the darkest of its kernel x kernel surroundings: bright shapes shrink."""
+    return cv2.erode(pixels, _square(kernel))  # type: ignore[return-value]
+
+
+def dilate(pixels: Pixels, kernel: int = 3) -> Pixels:
+    """Replace each pixel by the brightest of its kernel x kernel surroundings: bright shapes grow."""
+    return cv2.dilate(pixels, _square(kernel))  # type: ignore[return-value]
+
+
+def open(pixels: Pixels, kernel: int = 3) -> Pixels:
+    """Erode, then dilate: bright specks smaller than the kernel go."""
+    return cv2.morphologyEx(pixels, cv2.MORPH_OPEN, _square(kernel))  # type: ignore[return-value]
+
+
+def close(pixels: Pixels, kernel: int = 3) -> Pixels:
+    """Dilate, then erode: dark holes smaller than the kernel are filled."""
+    return cv2.morphologyEx(pixels, cv2.MORPH_CLOSE, _square(kernel))  # type: ignore[return-value]
+
+
+def gradient(pixels: Pixels) -> Pixels:
+    """How much the brightness changes: the length of Sobel's 3x3 gradient, 255 at an edge from black to white."""
+
+    def steepness(gray: Pixels) -> Pixels:
+        across, down = (cv2.Sobel(gray, cv2.CV_16S, *axis).astype(np.float64) for axis in ((1, 0), (0, 1)))
+        return np.minimum(np.rint(np.sqrt(across**2 + down**2) / 4), 255).astype(np.uint8)
+
+    return _as_gray(pixels, steepness)
+
+
+def canny(pixels: Pixels, low: int = 100, high: int = 200) -> Pixels:
+    """White edges on black, by Canny (1986) with these thresholds."""
+    return _as_gray(pixels, lambda gray: cv2.Canny(gray, low, high))
+
+
+def hsv(pixels: Pixels) -> Pixels:
+    """Return hue, saturation and value in the place of red, green and blue, each 0 to 255."""
+    return cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV_FULL)  # type: ignore[return-value]
+
+
+def lab(pixels: Pixels) -> Pixels:
+    """Return CIE L*a*b* in the place of red, green and blue, each scaled to 0 to 255."""
+    return cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)  # type: ignore[return-value]
 
 
 def invert(pixels: Pixels) -> Pixels:
@@ -51,9 +110,12 @@ def invert(pixels: Pixels) -> Pixels:
     return cv2.bitwise_not(pixels)  # type: ignore[return-value]
 
 
-def trim(pixels: Pixels) -> Pixels:
-    """Cut off margins of the colour of the top left pixel; a picture of one colour stays as it is."""
-    differs = np.abs(pixels.astype(np.int16) - pixels[0, 0]) > TRIM_TOLERANCE
+def trim(pixels: Pixels, tolerance: int = 12) -> Pixels:
+    """Cut off margins of the colour of the top left pixel; a picture of one colour stays as it is.
+
+    A margin may differ by ``tolerance`` grey levels: the noise of JPEG.
+    """
+    differs = np.abs(pixels.astype(np.int16) - pixels[0, 0]) > tolerance
     content = differs.reshape(*differs.shape[:2], -1).any(axis=2)
     rows, columns = np.flatnonzero(content.any(axis=1)), np.flatnonzero(content.any(axis=0))
     if not len(rows):
@@ -61,17 +123,27 @@ def trim(pixels: Pixels) -> Pixels:
     return np.ascontiguousarray(pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 
 
-STEPS: dict[str, Callable[[Pixels], Pixels]] = {
-    step.__name__: step for step in (equalize, clahe, otsu, blur, median, canny, invert, trim)
-}
-"""Every step by its name in params.yaml."""
-
-
-def apply(pixels: Pixels, names: Iterable[str]) -> Pixels:
-    """Apply the named steps in order."""
-    for name in names:
-        pixels = STEPS[name](pixels)
+def apply(pixels: Pixels, given: Iterable[steps.Step]) -> Pixels:
+    """Apply steps of `image.steps` in order."""
+    for name, numbers in map(steps.numbers, given):
+        takes = steps.STEPS[name]
+        whole = {key: value if takes[key].kind == "number" else int(value) for key, value in numbers.items()}
+        pixels = _FUNCTIONS[name](pixels, **whole)
     return pixels
+
+
+_FUNCTIONS: dict[str, Callable[..., Pixels]] = {
+    function.__name__: function
+    for function in (
+        *(equalize, clahe, threshold, otsu, adaptive_threshold),
+        *(blur, median, sharpen, erode, dilate, open, close),
+        *(gradient, canny, hsv, lab, invert, trim),
+    )
+}
+
+
+def _square(kernel: int) -> Pixels:
+    return np.ones((kernel, kernel), np.uint8)
 
 
 def _on_luma(pixels: Pixels, change: Callable[..., Any]) -> Pixels:

@@ -11,6 +11,7 @@ from darkroom import phash
 from darkroom.array_types import Pixels
 from darkroom.decode.pictures import decoding, filters, resizing
 from darkroom.params import DecodeParams, ImageParams
+from darkroom.params.steps import Step
 
 
 class Prepared(NamedTuple):
@@ -39,7 +40,7 @@ class Preparation:
     color: decoding.Color
     resize: str
     interpolation: str
-    steps: tuple[str, ...]
+    steps: tuple[Step, ...]
     reduced: bool
     max_pixels: int
     min_side: int
