@@ -5,6 +5,7 @@ import inspect
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from darkroom.array_types import Pixels
 from darkroom.decode.pictures import filters, resizing
@@ -180,6 +181,12 @@ def test_extreme_shapes_resize_in_little_memory(how: str, shape: tuple[int, int]
     assert resizing.resize(np.full(shape, 7, np.uint8), (64, 48), how, "auto").shape == (64, 48)
 
 
-@pytest.mark.parametrize("interpolation", ["area", "linear", "cubic", "nearest"])
-def test_named_interpolations_are_used(interpolation: str) -> None:
-    assert resizing.squash(GRAY, (13, 17), interpolation).shape == (13, 17)
+@pytest.mark.parametrize("size", [(13, 17), (150, 150), (40, 50), (7, 61)])
+@pytest.mark.parametrize("picture", [GRAY, COLOR], ids=["grayscale", "rgb"])
+def test_named_interpolations_are_those_of_pillow_and_opencv(picture: Pixels, size: tuple[int, int]) -> None:
+    turned = size[::-1]
+    nearest = np.asarray(Image.fromarray(picture).resize(turned, Image.Resampling.NEAREST))
+    assert np.array_equal(resizing.squash(picture, size, "nearest"), nearest)
+    for name in ("area", "linear", "cubic"):
+        expected = cv2.resize(picture, turned, interpolation=getattr(cv2, f"INTER_{name.upper()}"))
+        assert np.array_equal(resizing.squash(picture, size, name), expected)

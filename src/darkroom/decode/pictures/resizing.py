@@ -9,7 +9,7 @@ _FIXED = {
     "area": cv2.INTER_AREA,
     "linear": cv2.INTER_LINEAR,
     "cubic": cv2.INTER_CUBIC,
-    "nearest": cv2.INTER_NEAREST,
+    "nearest": cv2.INTER_NEAREST_EXACT,  # the pixels of Pillow and of Keras's generators; INTER_NEAREST takes others
 }
 
 _FAR = 3
