@@ -22,7 +22,7 @@ from ruamel.yaml import YAML
 from tests.pipeline.conftest import Repository
 from tests.pipeline.test_experiments import finish
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 
 ROOT = Path(__file__).parents[2]
 FIRST = ["README.md", "docs/experimenting.md", "docs/plots.md", "docs/using.md"]

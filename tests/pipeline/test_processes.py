@@ -19,19 +19,34 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-PARAMS = {"train.backend": "jax", "train.processes": 2, "train.epochs": 3, "train.threads": 1}
+PARAMS = {"train.backend": "jax", "train.processes": 2, "train.epochs": 6, "train.threads": 1}
 
 
-@pytest.fixture
-def jax() -> None:
+@pytest.fixture(scope="module")
+def trained_once(
+    finished_once: Repository, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Repository, str]:
+    """Return a clone in which two processes have trained with the params above, and the digest of what came of it."""
     pytest.importorskip("jax")
+    folder = tmp_path_factory.mktemp("trained") / "project"
+    shutil.copytree(finished_once.folder, folder, symlinks=True)
+    repository = Repository(folder)
+    repository.change(PARAMS)
+    repository.dvc("repro", "train")
+    return repository, bytes_of(repository)
 
 
 @pytest.fixture
-def trained(finished: Repository, jax: None) -> Repository:
-    """Return a clone whose data are split, and whose params are those above; a copy, with nothing trained."""
-    finished.change(PARAMS)
-    return finished
+def trained(trained_once: tuple[Repository, str], tmp_path: Path) -> Repository:
+    """Return a copy of that clone, without the model."""
+    shutil.copytree(trained_once[0].folder, tmp_path / "project", symlinks=True)
+    shutil.rmtree(tmp_path / "project" / "models")
+    return Repository(tmp_path / "project")
+
+
+@pytest.fixture
+def expected(trained_once: tuple[Repository, str]) -> str:
+    return trained_once[1]
 
 
 def bytes_of(repository: Repository) -> str:
@@ -78,25 +93,31 @@ train.train()
 """
 
 
-def test_two_and_four_processes_agree_with_each_other_and_with_one(trained: Repository) -> None:
-    by_count = {}
-    for count in (1, 2, 4):
-        trained.change({"train.processes": count})
-        trained.dvc("repro", "train")
-        by_count[count] = losses(trained)
-        first = bytes_of(trained)
-        shutil.rmtree(trained.path("models"))
-        trained.dvc("repro", "--force", "--single-item", "train")
-        assert bytes_of(trained) == first
-    for count in (2, 4):
-        assert (by_count[count] - by_count[1])[["loss", "val_loss"]].abs().to_numpy().max() < 1e-3
-        assert abs(by_count[count]["val_accuracy"].iloc[-1] - by_count[1]["val_accuracy"].iloc[-1]) < 0.02
+def again(repository: Repository) -> str:
+    repository.dvc("repro", "--force", "--single-item", "train")
+    return bytes_of(repository)
 
 
-def test_hosts_of_their_own_give_the_bytes_of_one_host(trained: Repository, tmp_path: Path) -> None:
-    trained.dvc("repro", "train")
-    expected = bytes_of(trained)
-    shutil.rmtree(trained.path("models"))
+def test_two_and_four_processes_agree_with_each_other_and_with_one(
+    trained: Repository, expected: str
+) -> None:
+    of_two = losses(trained)
+    assert again(trained) == expected
+    trained.change({"train.processes": 4})
+    of_four, same = (again(trained) for _ in range(2))
+    assert of_four == same
+    four = losses(trained)
+    trained.change({"train.processes": 1})
+    again(trained)
+    one = losses(trained)
+    for several in (of_two, four):
+        assert (several - one)[["loss", "val_loss"]].abs().to_numpy().max() < 1e-3
+        assert abs(several["val_accuracy"].iloc[-1] - one["val_accuracy"].iloc[-1]) < 0.02
+
+
+def test_hosts_of_their_own_give_the_bytes_of_one_host(
+    trained: Repository, expected: str, tmp_path: Path
+) -> None:
     shutil.copytree(trained.folder, tmp_path / "second", symlinks=True)
     address = f"127.0.0.1:{free_port()}"
     second = Repository(tmp_path / "second")
@@ -119,12 +140,8 @@ print(json.dumps(hashlib.sha256(b"".join(weight.tobytes() for weight in model.ge
 
 @pytest.mark.parametrize("lost", ["the first", "the second"])
 def test_a_lost_process_stops_the_other_and_a_restart_ends_in_the_same_bytes(
-    trained: Repository, tmp_path: Path, lost: str
+    trained: Repository, expected: str, tmp_path: Path, lost: str
 ) -> None:
-    trained.change({"train.epochs": 30})
-    trained.dvc("repro", "train")
-    expected = bytes_of(trained)
-    shutil.rmtree(trained.path("models"))
     address = f"127.0.0.1:{free_port()}"
     shutil.copytree(trained.folder, tmp_path / "second", symlinks=True)
     with other(Repository(tmp_path / "second"), 1, address) as second:
@@ -153,6 +170,7 @@ def test_a_lost_process_stops_the_other_and_a_restart_ends_in_the_same_bytes(
 def test_another_host_with_other_data_or_params_stops_all_by_name(
     trained: Repository, tmp_path: Path
 ) -> None:
+    trained.change({"train.epochs": 2})  # not known to DVC's caches
     shutil.copytree(trained.folder, tmp_path / "second", symlinks=True)
     second = Repository(tmp_path / "second")
     second.change({"split.seed": 1, "train.learning_rate": 0.5})
@@ -189,7 +207,7 @@ def test_an_environment_that_names_nobody_is_told(
 
 
 def test_the_job_for_slurm_trains(trained: Repository) -> None:
-    expected_count = 2
+    trained.change({"train.epochs": 2})
     tools = trained.path("tools")
     tools.mkdir()
     scontrol, srun = tools / "scontrol", tools / "srun"
@@ -207,4 +225,4 @@ def test_the_job_for_slurm_trains(trained: Repository) -> None:
         PATH=f"{tools}:{trained.env['PATH']}",
         SLURM_JOB_NODELIST="127.0.0.1,other",
     )
-    assert trained.metrics("train")["processes"] == expected_count
+    assert trained.metrics("train")["processes"] == PARAMS["train.processes"]
