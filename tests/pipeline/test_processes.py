@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-PARAMS = {"train.backend": "jax", "train.processes": 2, "train.epochs": 6, "train.threads": 1}
+PARAMS = {"train.backend": "jax", "train.processes": 2, "train.epochs": 3, "train.threads": 1}
 
 
 @pytest.fixture(scope="module")
