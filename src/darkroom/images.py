@@ -14,7 +14,7 @@ import csv
 import functools
 import io
 import mmap
-import os
+import resource
 import struct
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -127,10 +127,6 @@ def _mappable(shards: int) -> int:
 
     A process has 256 or 1,024 of them until it asks for more, which it may: all shards of a set, as a rule.
     """
-    if os.name != "posix":  # elsewhere a mapping keeps no descriptor
-        return max(1, shards)
-    import resource
-
     granted, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * shards
     if most != resource.RLIM_INFINITY:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,7 @@ import pytest
 from darkroom import UserError
 from darkroom.decode import dask_and_ray, resume
 from tests.decode.small_sources import digest, many, pack, start
-from tests.free_port import free_port
+from tests.ports import free_port, listens
 from tests.waiting import wait_until
 
 IMAGES, SHARD = 5000, 100
@@ -78,11 +77,6 @@ def kill(started: "subprocess.Popen[bytes]") -> None:
     if started.poll() is None:
         os.killpg(started.pid, signal.SIGKILL)
         started.wait()
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture

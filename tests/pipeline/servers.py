@@ -14,19 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import LOOPBACK, free_port, listens
 from tests.waiting import wait_until
-
-LOOPBACK = "127.0.0.1"
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as one:
-        return one.connect_ex((LOOPBACK, port)) == 0
-
-
-def free_port() -> int:
-    with socket.create_server((LOOPBACK, 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextmanager

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from tests.pipeline.conftest import Repository
-from tests.pipeline.servers import LOOPBACK, Line, S3Server, SshServer, free_port
+from tests.pipeline.servers import Line, S3Server, SshServer
 from tests.pipeline.test_team import TINY, content, draw, end_with_split
+from tests.ports import LOOPBACK, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -258,6 +259,24 @@ def line() -> Iterator[Callable[[int], Line]]:
         yield lay
 
 
+def cut_and_complete(
+    person: Photographer, remote: Remote, line: Line, allowed: int, kills: bool, store: Path | None = None
+) -> None:
+    """Cut a push and a pull: typed again, each ends well, and nothing broken lies in the ``store`` or the cache."""
+    remote.add(person.mine)
+    remote.unlock(person.mine)
+    cut(person.mine, line, "push", allowed, kills)
+    assert store is None or broken(store) == []
+    person.mine.dvc("push")
+    assert store is None or broken(store) == []
+    other = person.elsewhere("other")
+    cut(other, line, "pull", allowed, kills)
+    assert not other.path("photos").exists()
+    other.dvc("pull")
+    assert content(other.path("photos")) == content(person.mine.path("photos"))
+    assert broken(other.path(".dvc/cache/files")) == []
+
+
 # Of two photos DVC moves one after the other, of more than two several at once.
 @pytest.mark.parametrize(("photos", "kills"), [(2, False), (6, True)], ids=["line cut", "client killed"])
 def test_a_transfer_over_ssh_that_was_cut_is_completed_by_the_same_command(
@@ -268,18 +287,7 @@ def test_a_transfer_over_ssh_that_was_cut_is_completed_by_the_same_command(
     with ssh.running():
         way = line(ssh.port)
         remote = Remote(f"ssh://{LOOPBACK}:{way.port}{store}", {"keyfile": ssh.key})
-        remote.add(person.mine)
-        remote.unlock(person.mine)
-        cut(person.mine, way, "push", person.bytes * 3 // 4, kills)
-        assert broken(store) == []
-        person.mine.dvc("push")
-        assert broken(store) == []
-        other = person.elsewhere("other")
-        cut(other, way, "pull", person.bytes * 3 // 4, kills)
-        assert not other.path("photos").exists()
-        other.dvc("pull")
-    assert content(other.path("photos")) == content(person.mine.path("photos"))
-    assert broken(other.path(".dvc/cache/files")) == []
+        cut_and_complete(person, remote, way, person.bytes * 3 // 4, kills, store)
 
 
 def test_a_client_of_s3_that_was_killed_completes_with_the_same_command(
@@ -288,16 +296,7 @@ def test_a_client_of_s3_that_was_killed_completes_with_the_same_command(
     person = Photographer(tmp_path / "mine", 6)
     way = line(s3.port)
     remote = Remote("s3://team/store", s3.settings | {"endpointurl": f"http://{LOOPBACK}:{way.port}"})
-    remote.add(person.mine)
-    remote.unlock(person.mine)
-    cut(person.mine, way, "push", person.bytes // 2, kills=True)
-    person.mine.dvc("push")
-    other = person.elsewhere("other")
-    cut(other, way, "pull", person.bytes // 2, kills=True)
-    assert not other.path("photos").exists()
-    other.dvc("pull")
-    assert content(other.path("photos")) == content(person.mine.path("photos"))
-    assert broken(other.path(".dvc/cache/files")) == []
+    cut_and_complete(person, remote, way, person.bytes // 2, kills=True)
 
 
 def test_without_verify_half_a_photo_passes_for_a_whole_one(

@@ -68,7 +68,8 @@ def numbers(step: Step) -> tuple[str, dict[str, float]]:
     if wrong:
         allowed = ", ".join(f"{key} ({_said(number)})" for key, number in takes.items())
         raise ValueError(f"{name} with {allowed or 'no numbers'}, not {', '.join(wrong).removeprefix(': ')}")
-    return name, {key: given.get(key, number.default) for key, number in takes.items()}
+    complete = {key: given.get(key, number.default) for key, number in takes.items()}
+    return name, {key: value if takes[key].kind == _ANY else int(value) for key, value in complete.items()}
 
 
 def _fits(number: Number | None, value: Any) -> bool:

@@ -133,7 +133,7 @@ def training_batches(
     workers : int, optional
         Threads; as many as there are processors, at most 4, if not given. The batches do not depend on it.
     group : Group
-        Of processes that train together: each gets its part of every batch, by :func:`_part`.
+        Of processes that train together: each gets its :meth:`~.processes.Group.share` of every batch.
 
     Returns
     -------

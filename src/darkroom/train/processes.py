@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -89,13 +88,13 @@ class Group:
             keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
 
     def check_equal(self, facts: Mapping[str, str]) -> None:
-        """Raise a UserError, in all processes, where one has another value of ``facts`` than the first."""
-        if self.count == 1:
-            return
+        """Raise a UserError, in all of several processes, where one has another value of ``facts``."""
+        from jax.experimental import multihost_utils
+
         digests = np.array(
             [list(hashlib.sha256(fact.encode()).digest()) for fact in facts.values()], np.uint8
         )
-        for number, theirs in enumerate(self._gathered(digests)):
+        for number, theirs in enumerate(np.asarray(multihost_utils.process_allgather(digests))):
             others = [
                 name for name, same in zip(facts, (theirs == digests).all(axis=1), strict=True) if not same
             ]
@@ -107,22 +106,14 @@ class Group:
                 )
 
     def from_first(self, content: bytes) -> bytes:
-        """Return the ``content`` that the first process passes; that of the others is not looked at."""
-        if self.count == 1:
-            return content
+        """Return the ``content`` that the first of several passes; that of the others is not looked at."""
         from jax.experimental import multihost_utils
 
-        size = int(multihost_utils.broadcast_one_to_all(np.int64(len(content)).astype(np.int32)))
+        size = int(multihost_utils.broadcast_one_to_all(np.int32(len(content))))
         padded = np.zeros(size, np.uint8)
         if self.first:
             padded[:] = np.frombuffer(content, np.uint8)
         return np.asarray(multihost_utils.broadcast_one_to_all(padded)).astype(np.uint8).tobytes()
-
-    @staticmethod
-    def _gathered(values: Any) -> Any:
-        from jax.experimental import multihost_utils
-
-        return np.asarray(multihost_utils.process_allgather(values))
 
 
 ALONE = Group()

@@ -264,10 +264,9 @@ def _kept(
         "split": _contents(split),
         "weights": [Path(weights)] if weights is not None and Path(weights).is_file() else [],
     }
-    facts = (
-        {name: checkpoint.key_of({}, paths) for name, paths in contents.items()} if group.count > 1 else {}
-    )
-    group.check_equal({"params": json.dumps(settings, sort_keys=True), **facts})
+    if group.count > 1:
+        facts = {name: checkpoint.key_of({}, paths) for name, paths in contents.items()}
+        group.check_equal({"params": json.dumps(settings, sort_keys=True), **facts})
     folder = files.scratch("train") if group.first else None
     if folder is None:
         yield _of_first(checkpoint.State(), group), lambda state: None

@@ -126,9 +126,7 @@ def trim(pixels: Pixels, tolerance: int = 12) -> Pixels:
 def apply(pixels: Pixels, given: Iterable[steps.Step]) -> Pixels:
     """Apply steps of `image.steps` in order."""
     for name, numbers in map(steps.numbers, given):
-        takes = steps.STEPS[name]
-        whole = {key: value if takes[key].kind == "number" else int(value) for key, value in numbers.items()}
-        pixels = _FUNCTIONS[name](pixels, **whole)
+        pixels = _FUNCTIONS[name](pixels, **numbers)
     return pixels
 
 
