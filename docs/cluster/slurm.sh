@@ -8,8 +8,8 @@
 set -euo pipefail
 source .venv/bin/activate
 
-DARKROOM_COORDINATOR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1):9876
-export DARKROOM_COORDINATOR
+read -r first < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
+export DARKROOM_COORDINATOR=$first:9876
 # --wait: when dvc has nothing to train, the others would wait for it in vain. --kill-on-bad-exit: nor after an error.
 srun --wait=30 --kill-on-bad-exit=1 bash -c '
     if [ "$SLURM_PROCID" = 0 ]; then

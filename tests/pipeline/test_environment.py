@@ -114,8 +114,10 @@ LOOKED_INTO = {".", "src", "src/darkroom", "stages"}
 """Folders in which Python looks for modules; what it then imports is a file of its own."""
 
 STAGES = ["fetch", "decode", "split", "train", "evaluate", "plot"]
-OWN_VARIABLES = {"DVC_ROOT", "DVC_STAGE", "TF_CPP_MIN_LOG_LEVEL"}
-"""Where the state of killed runs lies, whether dvc is there to go on with it, and how much TensorFlow says."""
+OWN_VARIABLES = {"DVC_ROOT", "DVC_STAGE", "TF_CPP_MIN_LOG_LEVEL", "DARKROOM_PROCESS"}
+"""Where the state of killed runs lies, whether dvc is there to go on with it, how much TensorFlow says, and which of
+several processes this is.
+"""
 
 
 @pytest.mark.slow
