@@ -12,6 +12,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from darkroom.decode import stage
+from darkroom.params import read_params
+
 
 def png(seed: int) -> bytes:
     picture = np.random.default_rng(seed).integers(0, 256, (12, 10), np.uint8)
@@ -49,6 +52,14 @@ decode = params.decode.model_copy(update=asked)
 labels = params.labels
 print(stage.decode(labels, image, decode, Path("data/raw"), Path("data/inbox"), Path("data/images")))
 """
+
+
+def decode_here(root: Path, **decode: Any) -> dict[str, Any]:
+    """Run the stage in this process with some changes to the section decode; return its metrics."""
+    params = read_params(root / "params.yaml")
+    changed = params.decode.model_copy(update=decode)
+    folders = Path("data/raw"), Path("data/inbox"), Path("data/images")
+    return stage.decode(params.labels, params.image, changed, *folders)
 
 
 def start(root: Path, **decode: Any) -> "subprocess.Popen[str]":

@@ -203,6 +203,7 @@ CASES: dict[str, dict[str, Case]] = {
 NOT_HERE = {
     "source.urls": "tests/fetch: a server of HTTP",
     "decode.address": "tests/decode/test_dask_and_ray.py: of a cluster, and no other bytes",
+    "decode.storage": "tests/decode/test_storage.py: the same",
     "source.max_bytes": "tests/fetch: a limit on what comes, no other bytes",
     "source.dataset": "tests/fetch: a server that answers as Kaggle's",
     "source.version": "tests/fetch: the same",

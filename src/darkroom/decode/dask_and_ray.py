@@ -7,11 +7,10 @@ import platform
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any, Protocol
 
 from darkroom import UserError, how_to_install
-from darkroom.decode import resume
+from darkroom.decode import addresses, resume
 
 Task = tuple[Callable[..., int], tuple[Any, ...]]
 """A function of this package and its arguments: small, since both are sent to the worker."""
@@ -43,7 +42,7 @@ class _Cluster(Protocol):
 
 
 def outcomes(
-    tasks: Iterable[Task], engine: str, address: str | None, workers: int, folder: Path
+    tasks: Iterable[Task], engine: str, address: str | None, workers: int, folder: str
 ) -> Iterator[int]:
     """Yield the result of every task, as they come.
 
@@ -55,8 +54,8 @@ def outcomes(
         Of a running cluster; None: the one that ``DASK_SCHEDULER_ADDRESS`` or ``RAY_ADDRESS`` names, else one that is
         started on this machine, of ``workers`` processes.
     workers : int
-    folder : Path
-        Where the tasks write: absolute, and the same on every worker.
+    folder : str
+        Where the tasks write, the same on every worker: an absolute path, or an address that fsspec reads.
 
     Raises
     ------
@@ -98,14 +97,14 @@ def _wait_for_workers(cluster: _Cluster, engine: str) -> None:
         time.sleep(0.2)
 
 
-def _check_workers(cluster: _Cluster, engine: str, folder: Path) -> None:
+def _check_workers(cluster: _Cluster, engine: str, folder: str) -> None:
     """Have every worker say what would make its results differ, or get lost."""
-    token = folder / _TOKEN
-    token.touch()
+    storage, token = addresses.opened(f"{folder}/{_TOKEN}")
+    storage.pipe_file(token, b"")
     try:
-        answers = cluster.ask(_objection, str(token), platform.python_version(), resume.key(None))
+        answers = cluster.ask(_objection, folder, platform.python_version(), resume.key(None))
     finally:
-        token.unlink()
+        storage.rm_file(token)
     objections = [f"{name}: {answer}" for name, answer in sorted(answers.items()) if answer]
     if objections:
         more = f" (and {len(objections) - 1} more)" if len(objections) > 1 else ""
@@ -114,7 +113,7 @@ def _check_workers(cluster: _Cluster, engine: str, folder: Path) -> None:
         )
 
 
-def _objection(token: str, python: str, key: str) -> str:
+def _objection(folder: str, python: str, key: str) -> str:
     """Return why the worker that runs this cannot take part, or ""."""
     if platform.python_version() != python:
         return f"has Python {platform.python_version()}, and this process {python}; use one version for all"
@@ -123,10 +122,13 @@ def _objection(token: str, python: str, key: str) -> str:
             "has another version of Darkroom or of NumPy, OpenCV or Pillow, and would decode to other pixels; install "
             "this checkout and its requirements.txt there"
         )
-    if not Path(token).is_file():
+    try:
+        storage, token = addresses.opened(f"{folder}/{_TOKEN}")
+        storage.info(token)
+    except Exception as error:
         return (
-            f"does not see {Path(token).parent}; workers read data/raw and write there, so that the project's folder "
-            "has to lie on storage that all of them share, under the same path"
+            f"does not see {folder} ({type(error).__name__}: {error}); workers read there and write there: let all of "
+            "them reach the project's folder under the same path, or name what they reach as decode.storage"
         )
     return ""
 
@@ -278,6 +280,8 @@ class _Ray:
         exceptions = self._ray.exceptions
         try:
             return self._ray.get(done), rest
+        except exceptions.RayTaskError as error:  # Ray adds the worker's whole traceback to it
+            raise error.cause from None
         except (
             exceptions.WorkerCrashedError,
             exceptions.OutOfMemoryError,

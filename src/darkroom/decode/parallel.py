@@ -11,7 +11,7 @@ import joblib
 from tqdm import tqdm
 
 from darkroom import UserError
-from darkroom.decode import dask_and_ray
+from darkroom.decode import dask_and_ray, storage
 from darkroom.decode.dask_and_ray import Task
 from darkroom.decode.pictures import decoder_stderr
 from darkroom.params import DecodeParams
@@ -49,7 +49,12 @@ def run(tasks: Sequence[Task], total: int, decode: DecodeParams, folder: Path) -
 
 def _outcomes(tasks: Sequence[Task], decode: DecodeParams, folder: Path) -> Iterator[int]:
     if decode.backend in ("dask", "ray"):
-        yield from dask_and_ray.outcomes(tasks, decode.backend, decode.address, decode.workers, folder)
+        if decode.storage is not None:
+            yield from storage.outcomes(tasks, decode, folder)
+        else:
+            yield from dask_and_ray.outcomes(
+                tasks, decode.backend, decode.address, decode.workers, str(folder)
+            )
         return
     with joblib.parallel_config(decode.backend, n_jobs=decode.workers):
         parallel = joblib.Parallel(return_as="generator_unordered", pre_dispatch="2 * n_jobs")

@@ -94,6 +94,12 @@ def paths(work: Path, number: int) -> tuple[Path, Path]:
     return work / images.shard_name(number, "npz"), work / f"shard-{number:05d}.json"
 
 
+def all_paths(work: Path, number: int) -> tuple[Path, ...]:
+    """Return where the files of shard ``number`` lie in the work folder, in the order in which they are written."""
+    pixels, rows = paths(work, number)
+    return pixels, _thumbnails_path(work, number), rows
+
+
 def write(members: Sequence[archives.Member], number: int, work: Path, preparation: Preparation) -> int:
     """Decode ``members`` into shard ``number`` of the work folder; return how many there were.
 

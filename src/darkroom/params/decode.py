@@ -144,6 +144,7 @@ class DecodeParams(Section):
     workers: Annotated[int, Field(ge=1, le=1024)]
     backend: Literal["threading", "loky", "dask", "ray"]
     address: str | None
+    storage: str | None
     shard_images: Annotated[int, Field(ge=1, le=1_000_000)]
     reduced: bool
     max_pixels: Annotated[int, Field(ge=1)]
@@ -152,6 +153,13 @@ class DecodeParams(Section):
     max_rejected: Annotated[float, Field(ge=0, le=1)]
     label_conflicts: Literal["reject", "keep"]
     name_encoding: str
+
+    @field_validator("storage")
+    @classmethod
+    def _is_an_address(cls, storage: str | None) -> str | None:
+        if storage is not None and not re.match(r"/|\w[\w+.-]*://", storage):
+            raise ValueError("an address as s3://bucket/folder, the path of a folder from / on, or null")
+        return storage
 
     @field_validator("name_encoding")
     @classmethod

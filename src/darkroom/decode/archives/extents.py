@@ -1,6 +1,7 @@
 """The byte range of each file inside an archive, readable from any thread, process or machine."""
 
 import bz2
+import contextlib
 import lzma
 import os
 import struct
@@ -106,6 +107,16 @@ def bare(place: Place) -> Place:
     """
     header = pread(place.path, place.offset, _LOCAL_HEADER.size)
     return Place(place.path, _data_offset(place, header), place.packed, place.packed)
+
+
+def span(place: Place) -> tuple[int, int]:
+    """Return the first byte that reading the content looks at, and the one after the last."""
+    start = place.offset
+    if place.method is not None:
+        header = pread(place.path, place.offset, _LOCAL_HEADER.size)
+        with contextlib.suppress(Rejected):
+            start = _data_offset(place, header)
+    return place.offset, max(start + place.packed, place.offset + _LOCAL_HEADER.size)
 
 
 def chunks(place: Place, most: int = 0) -> Iterator[bytes]:
