@@ -62,7 +62,7 @@ format: $(READY)  ## let ruff rewrite what it can
 # Nothing that the extras need may differ from what requirements.txt pins, so that they can be added to an environment.
 LOCKED := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock" --quiet
-EXTRAS := torch jax dask ray heif lite ssh s3 moto
+EXTRAS := torch jax dask ray heif parquet lite ssh s3 moto
 lock: $(READY)  ## pin pyproject.toml's dependencies, with hashes, into requirements.txt and requirements-extras.txt
 	$(LOCKED) pyproject.toml --extra dev --output-file requirements.txt
 	python -c 'import tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \

@@ -309,6 +309,26 @@ def predict_command(
         raise typer.Exit(2)
 
 
+@command(app, "table")
+def table_command(
+    output: Annotated[Path, typer.Argument(help="The CSV file to write.")],
+    folder: Annotated[
+        Path, typer.Option("--images", help="The folder of decoded images, or of unlabelled ones in it.")
+    ] = Path("data/images"),
+) -> None:
+    """Write all decoded images as one CSV, with columns id, label, pixel0, pixel1 and so on.
+
+    Darkroom itself takes such a file as `source.path`, too.
+    """
+    from darkroom import images
+
+    if not (folder / "images.json").is_file():
+        raise UserError(f"{folder}: no decoded images; run `dvc repro decode`")
+    found = images.Images(folder)
+    images.write_table(found, output)
+    typer.echo(f"{output}: {len(found)} images")
+
+
 @command(app, "verify")
 def verify_command(
     recipe: Annotated[

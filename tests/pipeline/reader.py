@@ -58,6 +58,7 @@ ELSEWHERE = {
     "make extra-torch": "tests/test_installing.py: in what is pinned; what they install are hundreds of megabytes",
     "make extra-jax": "the same",
     "make extra-heif": "the same",
+    "make extra-parquet": "the same; .ci/run installs it for tests/decode/test_tables.py",
     "make extra-lite": "the same",
     "make extra-serve": "the same",
     "make extra-dask": "the same; .ci/run installs it for tests/decode/test_dask_and_ray.py",

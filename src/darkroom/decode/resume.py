@@ -18,7 +18,16 @@ import PIL
 
 from darkroom import files
 
-SHARED = ("__init__.py", "array_types.py", "files.py", "images.py", "params", "phash.py", "redirection.py")
+SHARED = (
+    "__init__.py",
+    "array_types.py",
+    "files.py",
+    "images.py",
+    "params",
+    "phash.py",
+    "redirection.py",
+    "table_files.py",
+)
 """Of the files beside the rooms, those that dvc.yaml names for decode."""
 
 _STALE = 7 * 24 * 3600

@@ -17,6 +17,7 @@ from darkroom.decode import (
     shards,
     small_classes,
     summaries,
+    tables,
 )
 from darkroom.decode.labels import label_members
 from darkroom.decode.pictures import bit_depth, rejected_thumbnails
@@ -68,16 +69,17 @@ def decode(
         # Another process may have another working folder.
         source = raw if decode.backend == "threading" else raw.resolve()
         members, refused = archives.members(source, work / "nested", decode.max_bytes, decode.name_encoding)
+        members, bad = tables.expanded(members, work / "tables", decode.max_bytes, labels.label_column)
         labelled = label_members(members, labels, inbox)
         warnings = labelled.warnings
         with summaries.told_on_failure(warnings):
-            _check_labels(labelled.members)
+            _check_labels(labelled.members, bad)
             finished, preparation = _decode_in_depth(
                 labelled.members, work, preparation, image.bit_depth, decode
             )
             flat_images = [(row.id, row.flat) for shard in finished for row in shard.rows if row.flat]
             warnings += blank_images.warnings(flat_images)
-            outcome = _sorted_out(finished, [*refused, *labelled.refused], labels, decode)
+            outcome = _sorted_out(finished, [*refused, *bad, *labelled.refused], labels, decode)
             _check(outcome, decode.max_rejected)
         used, unlabelled, rejected, _ = outcome
         warnings += small_classes.warnings(used)
@@ -208,11 +210,12 @@ def _seen(
     return rejected_thumbnails.examples(rejected, known)
 
 
-def _check_labels(members: Sequence[archives.Member]) -> None:
+def _check_labels(members: Sequence[archives.Member], bad: Sequence[Rejection]) -> None:
     if members and all(member.label is None for member in members):
         raise UserError(
             f"data/raw: none of {len(members)} files has a label, as {members[0].id}; check the `labels` section of "
             "params.yaml: kind, depth and split_folders say where labels are read"
+            + (f"; {bad[0].id} could not be used: {bad[0].why}" if bad else "")
         )
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO
 
+from darkroom.table_files import is_table, may_hold_pixels
+
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 """Names under which an archive is kept as it is; any other gets the suffix of what it holds."""
 
@@ -36,6 +38,11 @@ def suffix_of(head: bytes) -> str | None:
     except tarfile.TarError:
         return None
     return ".tar"
+
+
+def is_source(head: bytes, name: str) -> bool:
+    """Return whether a file that starts with ``head`` is an archive, or one called as tables of pixels are."""
+    return suffix_of(head) is not None or (may_hold_pixels(name, head) and not is_html(head))
 
 
 def is_html(head: bytes) -> bool:
@@ -87,7 +94,7 @@ def name_for(name: str, head: bytes, taken: Collection[str]) -> str:
     """Return ``name`` made fit for data/raw: plain characters, a suffix that tells, unlike any ``taken``."""
     name = re.sub(r"[^\w.+@() -]", "_", name).lstrip(". ")[-120:] or "archive"
     suffix = suffix_of(head)
-    if not name.lower().endswith(SUFFIXES) and suffix is not None:
+    if not name.lower().endswith((*SUFFIXES, ".npz")) and not is_table(name) and suffix is not None:
         name += suffix
     known = {other.casefold() for other in taken}
     fresh, number = name, 1

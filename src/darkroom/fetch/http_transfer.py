@@ -14,7 +14,7 @@ import requests
 import urllib3
 from tqdm import tqdm
 
-from darkroom import UserError
+from darkroom import UserError, table_files
 from darkroom.fetch import archives, url_checks
 from darkroom.fetch.partial import Partial
 
@@ -234,7 +234,7 @@ class Transfer:
     def _check_head(self, part: Partial, label: str) -> None:
         with part.path.open("rb") as file:
             head = file.read(archives.HEAD)
-        if archives.suffix_of(head) is not None:
+        if archives.is_source(head, url_checks.file_name(self.url)):
             return
         part.restart()
         if archives.is_html(head) or label in ("text/html", "application/xhtml+xml"):
@@ -244,7 +244,8 @@ class Transfer:
             )
         came = f"it begins with {head[:16]!r}" if head else "it is empty"
         raise self._refusal(
-            f"what came is no archive ({came}); expected one of {', '.join(archives.SUFFIXES)}"
+            f"what came is no archive ({came}); expected one of {', '.join(archives.SUFFIXES)}, or a table of pixels "
+            f"({table_files.KINDS})"
         )
 
     def _check_size(self, part: Partial, size: int) -> None:

@@ -198,7 +198,7 @@ def _archive(wanted: Wanted, max_bytes: int, place: Path) -> Path:
     try:
         if path.stat().st_size > max_bytes:
             raise UserError(_too_large(wanted, max_bytes))
-        if archives.suffix_of(head) is None:
+        if not archives.is_source(head, path.name):
             what = "a web page (HTML)" if archives.is_html(head) else f"a file that begins with {head[:16]!r}"
             raise UserError(
                 f"{wanted.parameter}: {what} came in place of an archive; look at https://{wanted.page}"

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from darkroom import UserError, files
+from darkroom import UserError, files, table_files
 from darkroom.fetch import archives, packing
 
 _CHUNK = 1 << 20
@@ -113,11 +113,11 @@ def _copy(path: Path, raw: Path, taken: list[str]) -> Path:
         raise UserError(f"params.yaml: source.path: {path} is neither a folder nor a file")
     with path.open("rb") as file:
         head = file.read(archives.HEAD)
-    if archives.suffix_of(head) is None:
+    if not archives.is_source(head, path.name):
         raise UserError(
-            f"params.yaml: source.path: {path} is no archive (it begins with {head[:16]!r}); expected a folder or "
-            f"an archive ({', '.join(archives.SUFFIXES)}); put single images into a folder, and name a table of "
-            "labels in labels.file"
+            f"params.yaml: source.path: {path} is no archive (it begins with {head[:16]!r}); expected a folder, an "
+            f"archive ({', '.join(archives.SUFFIXES)}) or a table of pixels ({table_files.KINDS}); put single images "
+            "into a folder, and name a table of labels in labels.file"
         )
     target = raw / archives.name_for(path.name, head, taken)
     with files.whole(target) as part:

@@ -10,6 +10,7 @@ from darkroom import UserError, files
 from darkroom.decode.archives import extents, name_encodings, names, system_files, tar_reader, zip_reader
 from darkroom.decode.archives.extents import Found, Listed, Place
 from darkroom.decode.rejections import Reason, Rejected, Rejection
+from darkroom.table_files import is_table
 
 NO_DATA = ("source.json", files.SEAL)
 """What the stage fetch leaves in data/raw beside the archives."""
@@ -52,7 +53,8 @@ class Member:
     place : Place
         Where its bytes lie.
     label : str or None
-        As used, after ``labels.map``; None where it has none, or none was read yet.
+        As used, after ``labels.map``; None where it has none, or none was read yet. Of a table's row, before labels are
+        read, as the table has it, "" without one.
     split : str
         train, validation or test where the source came split, else "".
     """
@@ -104,7 +106,10 @@ def members(
     listing = _Listing(
         files.empty_folder(scratch), max_bytes, "decode.max_bytes in params.yaml", name_encoding
     )
-    kinds = {path: _kind(extents.whole_file(path)) if path.is_file() else "" for path in paths}
+    kinds = {
+        path: _kind(extents.whole_file(path)) if path.is_file() and not is_table(path.name) else ""
+        for path in paths
+    }
     several = sum(kind != "" for kind in kinds.values()) > 1
     for path, kind in kinds.items():
         if kind:
@@ -330,6 +335,6 @@ class _Listing:
 
 
 def _may_be_archive(item: Found) -> bool:
-    if not item.place.bytes or item.id.lower().endswith(PICTURES + _DOCUMENTS):
+    if not item.place.bytes or item.id.lower().endswith(PICTURES + _DOCUMENTS) or is_table(item.id):
         return False
     return not system_files.told(item.id, PICTURES)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from darkroom import table_files
 from darkroom.decode.archives import Member
 from darkroom.decode.labels import label_checks, predefined_splits, table_columns, table_text
 from darkroom.decode.labels.predefined_splits import Folders
@@ -16,7 +17,7 @@ from darkroom.decode.labels.table import Manifest
 from darkroom.decode.rejections import Reason, Rejection
 from darkroom.params import LabelsParams
 
-_ARCHIVE = re.compile(r"\.(zip|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))$", re.IGNORECASE)
+_ARCHIVE = re.compile(r"\.(zip|npz|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz))$", re.IGNORECASE)
 
 # What lies beside pictures and says nothing about how they are laid out.
 _BESIDE_PICTURES = re.compile(
@@ -58,25 +59,37 @@ def label_members(members: Sequence[Member], labels: LabelsParams, inbox: Path) 
     """
     members, refused, warnings = _without_excluded(members, labels)
     if labels.kind == "csv":
-        manifest = Manifest(members, labels, inbox)
-        members = [member for member in members if member is not manifest.member]
+        # It may name rows of tables that have no labels of their own.
+        members = [member if member.label else replace(member, label=None) for member in members]
+    rows = [member for member in members if member.label is not None]
+    others = [member for member in members if member.label is None]
+    if labels.kind == "csv":
+        manifest = Manifest(others, labels, inbox)
+        others = [member for member in others if member is not manifest.member]
         if manifest.member:
             refused.append(Rejection(manifest.member.id, Reason.NOT_AN_IMAGE, "the table of labels.file"))
-        read = _by_table(members, labels, manifest)
+        read = _by_table(others, labels, manifest)
     elif labels.kind == "filename":
         pattern = re.compile(labels.pattern)
-        read = _with_splits(members, labels, [by_name(member.id, pattern) for member in members])
+        read = _with_splits(others, labels, [by_name(member.id, pattern) for member in others])
     else:
-        read = _by_folder(members, labels)
-    warnings += read.warnings
+        read = _by_folder(others, labels)
+    had = _with_splits(rows, labels, [member.label or None for member in rows])
+    warnings += [*read.warnings, *had.warnings]
     labelled = []
-    for member, label, split in zip(members, read.labels, read.splits, strict=True):
+    said = {
+        member.id: (label, split)
+        for some, what in ((others, read), (rows, had))
+        for member, label, split in zip(some, what.labels, what.splits, strict=True)
+    }
+    for member in (member for member in members if member.id in said):
+        label, split = said[member.id]
         if label in labels.skip:
             refused.append(Rejection(member.id, Reason.SKIPPED_LABEL, f"labels.skip names {label}"))
         else:
             used = labels.map.get(label, label) if label is not None else None
             labelled.append(replace(member, label=used, split=split))
-    warnings += _unknown(labels, Counter(label for label in read.labels if label is not None))
+    warnings += _unknown(labels, Counter(label for label, _ in said.values() if label is not None))
     warnings += label_checks.check(labelled, labels)
     return Labelling(labelled, sorted(refused), warnings)
 
@@ -146,7 +159,10 @@ def _by_folder(members: Sequence[Member], labels: LabelsParams) -> _Read:
 def folders(id: str) -> Folders:
     """Return the folders of a file, outermost first; an archive among several counts as one, without its suffix."""
     # Of folders that differ in Unicode's composition alone, decode keeps the files apart, but they are one class.
-    return tuple(_ARCHIVE.sub("", unicodedata.normalize("NFC", folder)) for folder in id.split("/")[:-1])
+    return tuple(
+        table_files.stem(_ARCHIVE.sub("", unicodedata.normalize("NFC", folder)))
+        for folder in id.split("/")[:-1]
+    )
 
 
 def by_folder(path: Folders, depths: Sequence[int], parts: Mapping[int, str]) -> str | None:
