@@ -1,4 +1,4 @@
-"""The confidence interval of a proportion."""
+"""Confidence intervals of a proportion, and of the difference of two."""
 
 import math
 
@@ -16,3 +16,18 @@ def wilson(right: int, images: int) -> tuple[float, float]:
     # At the ends the formula gives 0 and 1, but for rounding.
     low = (centre - half) / scale if right else 0.0
     return low, (centre + half) / scale if right < images else 1.0
+
+
+def newcombe(right: int, images: int, other_right: int, other_images: int) -> tuple[float, float]:
+    """Return the 95 % interval of the first proportion less the second, of independent samples.
+
+    Method 10 of Newcombe, Statistics in Medicine 17 (1998): from the score interval of each.
+    """
+    share, other = right / images, other_right / other_images
+    low, high = wilson(right, images)
+    other_low, other_high = wilson(other_right, other_images)
+    difference = share - other
+    return (
+        difference - math.hypot(share - low, other_high - other),
+        difference + math.hypot(high - share, other - other_low),
+    )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from darkroom import intervals
-from darkroom.evaluate import calibration_curve, curves, scores
+from darkroom.evaluate import calibration_curve, curves, generalization, scores
 from darkroom.evaluate.group_accuracy import by_group
 from darkroom.evaluate.stage import _at_threshold
 from darkroom.evaluate.threshold import best_threshold
@@ -257,6 +257,34 @@ def test_the_interval_over_many_groups_is_the_normal_one_of_their_shares():
         bounds.append([(side - 0.5) / np.sqrt(0.25 / groups) for side in sides])
     # A percentile of 2,000 draws is off by 0.06 or so, the mean of six by half of that; the 3.5th lies 0.15 away.
     assert np.mean(bounds, axis=0) == pytest.approx([-1.96, 1.96], abs=0.06)
+
+
+def test_the_interval_of_a_difference_is_the_published_example():
+    # Newcombe, Statistics in Medicine 17 (1998), table II, example (a), method 10.
+    assert intervals.newcombe(56, 70, 48, 80) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    low, high = intervals.newcombe(10, 10, 10, 10)
+    assert (low, high) == (-high, high)
+    assert high > 0.2
+
+
+def test_training_images_are_drawn_evenly_and_their_gap_to_test_told():
+    rows = np.arange(100, 200)
+    assert list(generalization.sample(rows, 4)) == [100, 133, 166, 199]
+    assert list(generalization.sample(rows, 100)) == list(rows)
+    assert list(generalization.sample(rows, 0)) == []
+    sure, half = np.tile([[0.9, 0.1]], (40, 1)), np.tile([[0.9, 0.1], [0.1, 0.9]], (20, 1))
+    zeros = np.zeros(40, np.int64)
+    figures = generalization.gap((zeros, sure), (zeros, half))
+    low, high = intervals.newcombe(40, 40, 20, 40)
+    assert figures == {
+        "train_accuracy": 1.0,
+        "train_images": 40,
+        "train_gap": 0.5,
+        "train_gap_low": low,
+        "train_gap_high": high,
+    }
+    assert low > 0
+    assert generalization.gap((zeros[:0], sure[:0]), (zeros, half)) == {}
 
 
 def test_the_interval_over_groups_is_wider_than_wilsons_where_groups_err_together():

@@ -3,11 +3,13 @@
 import hashlib
 import json
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score, log_loss, roc_auc_score
 
+from darkroom.images import Images
 from tests.parameters import write_params
 
 
@@ -65,6 +67,19 @@ def test_figures_agree_with_scikit_learn_on_the_predictions_as_written(name, req
     assert metrics["accuracy_low"] < metrics["accuracy"] < metrics["accuracy_high"]
     assert metrics["images"] == len(table)
     assert sum(metrics[f"support_{name}"] for name in workspace.classes) == len(table)
+
+
+def test_train_and_validation_are_measured_on_plain_images(two_classes):
+    metrics, split = two_classes.metrics(), read(two_classes, "data/split/split.csv")
+    images = Images(two_classes.folder / "data/images")
+    model = keras.models.load_model(two_classes.folder / "models/model.keras", compile=False)
+    for part in ("train", "validation"):
+        rows = np.flatnonzero(split["split"] == part)
+        second = model.predict(images.take(rows), verbose=0).ravel() >= 0.5
+        right = (images.index["label"].iloc[rows] == np.where(second, "down", "across")).mean()
+        assert metrics[f"{part}_accuracy"] == pytest.approx(right, abs=1e-6)
+    assert metrics["train_images"] == (split["split"] == "train").sum()
+    assert metrics["train_gap"] == pytest.approx(metrics["train_accuracy"] - metrics["accuracy"], abs=2e-6)
 
 
 def test_figures_are_flat_numbers_of_at_most_six_digits(three_classes):

@@ -196,7 +196,11 @@ CASES: dict[str, dict[str, Case]] = {
         "train.restore_best": Case(True, PLATEAU),
         "train.fine_tune_epochs": Case(1, FROZEN),
     },
-    "evaluate": {"evaluate.calibration_bins": Case(60), "evaluate.occlusion": Case(0)},
+    "evaluate": {
+        "evaluate.calibration_bins": Case(60),
+        "evaluate.occlusion": Case(0),
+        "evaluate.training_images": Case(5),
+    },
     "plot": {"plot.samples": Case(2), "plot.dpi": Case(60)},
 }
 

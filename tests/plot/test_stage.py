@@ -7,6 +7,8 @@ import html
 import numpy as np
 import pytest
 
+from darkroom.plot import report
+
 CHARTS = ("accuracy", "loss", "counts", "confusion", "roc", "precision_recall", "calibration")
 PICTURES = ("samples", "channels", "augmented", "mistakes", "occlusion")
 
@@ -112,6 +114,15 @@ def test_the_source_the_interval_and_the_score_of_naming_one_class_are_said(digi
     (label, images), *_ = sorted(labels.items(), key=lambda pair: (-pair[1], pair[0]))
     share = f"{100 * images / labels.total():.1f}\u202f%"
     assert f"{share} is what always saying “{label}” would score" in page
+
+
+@pytest.mark.parametrize(("low", "tells"), [(0.001, "the model overfits"), (-0.001, "not told from noise")])
+def test_what_the_model_does_better_on_train_is_named(low, tells):
+    scores = {"train_accuracy": 0.99, "train_images": 1000, "train_gap": 0.02, "train_gap_high": 0.05}
+    said = str(report._overfitting({**scores, "train_gap_low": low}))
+    assert f"of 1\u202f000 images of train are right: +2.0 points beside test ({100 * low:+.1f} to +5.0)" in said
+    assert tells in said
+    assert report._overfitting({}) is None
 
 
 def test_tensorflow_is_never_imported(digits):

@@ -7,7 +7,7 @@ import numpy as np
 
 from darkroom import UserError, files, split_files
 from darkroom.array_types import ClassNumbers, Rows
-from darkroom.evaluate import calibration_curve, curves, scores
+from darkroom.evaluate import calibration_curve, curves, generalization, scores
 from darkroom.evaluate.classifier import Classifier, Probabilities
 from darkroom.evaluate.group_accuracy import by_group
 from darkroom.evaluate.occlusion import occlusion_map
@@ -37,8 +37,8 @@ def evaluate(
     Returns
     -------
     dict
-        Flat figures of the test images, to six significant digits. What these images leave undefined, such as the
-        recall of a class that is not among them, is not there.
+        Flat figures of the test images, and the accuracy on validation and train, to six significant digits. What these
+        images leave undefined, such as the recall of a class that is not among them, is not there.
 
     Raises
     ------
@@ -47,7 +47,8 @@ def evaluate(
     """
     source = Images(images)
     table = split_files.read_table(split)
-    test, validation = (split_files.rows_of(table, part) for part in ("test", "validation"))
+    train, validation, test = (split_files.rows_of(table, part) for part in split_files.PARTS)
+    train = generalization.sample(train, evaluate.training_images)
     if not len(test):
         raise UserError(f"{split / 'split.csv'}: no image is in test; set split.test in params.yaml above 0")
     classifier = Classifier(models, evaluate.batch_size)
@@ -59,6 +60,7 @@ def evaluate(
     write_predictions(predictions / "test.csv", source, test, probabilities, classes)
     on_validation = predict(classifier, source, validation, "validation")
     write_predictions(predictions / "validation.csv", source, validation, on_validation, classes)
+    on_train = predict(classifier, source, train, "train")
     if (images / "unlabelled" / "images.json").is_file():
         _predict_unlabelled(classifier, images / "unlabelled", predictions)
     actual = numbers(source, test, classes)
@@ -72,6 +74,8 @@ def evaluate(
         "expected_calibration_error": calibration_curve.expected_calibration_error(reliability),
         **_at_threshold(numbers(source, validation, classes), on_validation, actual, probabilities),
         **by_group(right, table["group"].iloc[test].tolist()),
+        **_on_validation(numbers(source, validation, classes), on_validation),
+        **generalization.gap((numbers(source, train, classes), on_train), (actual, probabilities)),
         "images": len(test),
         **scores.by_class(actual, probabilities, classes, areas),
     }
@@ -139,6 +143,12 @@ def _write_curves(
         ("confusion", curves.confusion(actual, predicted, classes)),
     ):
         files.write_csv(plots / f"{name}.csv", table.columns, table.itertuples(index=False))
+
+
+def _on_validation(actual: ClassNumbers, probabilities: Probabilities) -> dict[str, float]:
+    if not len(actual):
+        return {}
+    return {"validation_accuracy": float((actual == probabilities.argmax(axis=1)).mean())}
 
 
 def _at_threshold(

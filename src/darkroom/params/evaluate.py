@@ -18,8 +18,11 @@ class EvaluateParams(Section):
         Equal steps of confidence in the reliability curve and the calibration error.
     occlusion : int
         The most confident mistakes that get an occlusion map.
+    training_images : int
+        Training images, at most, that are predicted as well.
     """
 
     batch_size: Annotated[int, Field(ge=1)]
     calibration_bins: Annotated[int, Field(ge=2, le=100)]
     occlusion: Annotated[int, Field(ge=0, le=100)]
+    training_images: Annotated[int, Field(ge=0)]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from importlib import resources
 from string import Template
+from typing import Any
 
 from darkroom.plot import data_sections, formatting, result_sections
 from darkroom.plot.formatting import percent
@@ -82,6 +83,7 @@ def header(results: Results) -> Html:
             element("p", f"95{formatting.THIN}% interval: {100 * low:.1f} to {percent(high)}", class_="sub"),
             interval,
             element("p", _baseline(results), class_="note"),
+            _overfitting(scores),
             _warning(results),
             element(
                 "dl", *(element("div", element("dt", name), element("dd", value)) for value, name in tiles)
@@ -100,6 +102,16 @@ def _baseline(results: Results) -> str:
     name, share = _commonest(results)
     words = f"The bar runs from 0 to 100{formatting.THIN}%. The grey mark at {percent(share)} is what always saying"
     return f"{words} “{name}” would score."
+
+
+def _overfitting(scores: dict[str, Any]) -> Html | None:
+    if "train_gap" not in scores:
+        return None
+    trained = f"{percent(scores['train_accuracy'])} of {formatting.images(scores['train_images'])} of train are right"
+    low, high = (f"{100 * scores[f'train_gap_{end}']:+.1f}" for end in ("low", "high"))
+    gap = f"{100 * scores['train_gap']:+.1f} points beside test ({low} to {high})"
+    tells = "the model overfits" if scores["train_gap_low"] > 0 else "not told from noise"
+    return element("p", f"{trained}: {gap}, {tells}.", class_="note")
 
 
 def _warning(results: Results) -> Html | None:
