@@ -72,6 +72,23 @@ def test_a_data_set_of_one_version_comes_as_its_archive(kaggle: Site, fetch: Fet
     )
 
 
+def test_the_file_that_kaggle_gives_out_is_read(
+    kaggle: Site, fetch: Fetch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY"):
+        monkeypatch.delenv(name)
+    # Of ~/.kaggle the client takes note when it is imported.
+    from kaggle.api.kaggle_api_extended import KaggleApi
+
+    monkeypatch.setattr(KaggleApi, "config", str(tmp_path / "kaggle.json"))
+    (tmp_path / "kaggle.json").write_text(json.dumps({"username": "me", "key": "hush"}))
+    (tmp_path / "kaggle.json").chmod(0o600)
+    kaggle.answers[DATASET] = File(ZIP)
+    [(path, _)] = fetch(CATS)
+    assert path.read_bytes() == ZIP
+    assert kaggle.requests[0].headers["Authorization"].startswith("Basic ")
+
+
 def test_without_a_version_it_says_that_the_newest_comes(
     kaggle: Site, fetch: Fetch, capsys: pytest.CaptureFixture[str]
 ) -> None:

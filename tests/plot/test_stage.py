@@ -120,7 +120,9 @@ def test_the_source_the_interval_and_the_score_of_naming_one_class_are_said(digi
 def test_what_the_model_does_better_on_train_is_named(low, tells):
     scores = {"train_accuracy": 0.99, "train_images": 1000, "train_gap": 0.02, "train_gap_high": 0.05}
     said = str(report._overfitting({**scores, "train_gap_low": low}))
-    assert f"of 1\u202f000 images of train are right: +2.0 points beside test ({100 * low:+.1f} to +5.0)" in said
+    assert (
+        f"of 1\u202f000 images of train are right: +2.0 points beside test ({100 * low:+.1f} to +5.0)" in said
+    )
     assert tells in said
     assert report._overfitting({}) is None
 

@@ -15,8 +15,8 @@ from darkroom.fetch import archives, partial
 from darkroom.fetch.http_transfer import Patience
 
 _CREDENTIALS = (
-    "make a token at https://www.kaggle.com/settings/api and put it into ~/.kaggle/access_token, or into the "
-    "environment variable KAGGLE_API_TOKEN (or KAGGLE_USERNAME and KAGGLE_KEY)"
+    "make a token at https://www.kaggle.com/settings/api and put it into ~/.kaggle/access_token (or the older "
+    "kaggle.json into ~/.kaggle), or into the environment variable KAGGLE_API_TOKEN (or KAGGLE_USERNAME and KAGGLE_KEY)"
 )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkroom import UserError
-from darkroom.params.train import AugmentParams, ModelParams, TrainParams
+from darkroom.params.train import NETWORKS, AugmentParams, ModelParams, TrainParams
 
 if TYPE_CHECKING:
     from darkroom.params import Params
@@ -21,6 +21,10 @@ def check(params: "Params") -> None:
     """Raise a UserError where parameters, each allowed, cannot stand together; the file's name is not in it."""
     model, (height, width) = params.model, params.image.height_and_width
     check_training(model, params.augment, params.train)
+    if model.network.endswith(".py") and not Path(model.network).is_file():
+        raise UserError(
+            f"model.network: {model.network}: no such file; expected {', '.join(NETWORKS)} or a file"
+        )
     if model.network != "application":
         return
     check_weights(model, WEIGHTS)

@@ -1,5 +1,6 @@
 """The `model`, `augment` and `train` sections of params.yaml, typed and checked."""
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -14,16 +15,25 @@ Activation = Literal["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh"
 Initializer = Literal["glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal"]
 
 
+NETWORKS = ("cnn", "lenet", "resnet", "application")
+
+
 def _odd(kernel: int) -> int:
     if kernel % 2 == 0:
         raise ValueError("an odd number from 1 to 11")
     return kernel
 
 
+def _known_network(network: str) -> str:
+    if network not in NETWORKS and not re.fullmatch(r"networks/\w[\w-]*\.py", network):
+        raise ValueError(f"{', '.join(NETWORKS)} or a file of your own, networks/NAME.py")
+    return network
+
+
 class ModelParams(Section):
     """The network: docs/training.md shows what each builder makes of these."""
 
-    network: Literal["cnn", "lenet", "resnet", "application"]
+    network: Annotated[str, AfterValidator(_known_network)]
     blocks: Annotated[list[Annotated[list[Width], Field(min_length=1)]], Field(min_length=1)]
     kernel: Annotated[int, Field(ge=1, le=11), AfterValidator(_odd)]
     padding: Padding | list[Padding]

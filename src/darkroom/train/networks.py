@@ -11,7 +11,7 @@ from keras import layers
 from darkroom import UserError
 from darkroom.params import ModelParams
 from darkroom.split_files import Statistics
-from darkroom.train import applications, residual
+from darkroom.train import applications, own_network, residual
 from darkroom.train.normalization import normalize
 from darkroom.train.pretrained import Pretrained
 from darkroom.train.targets import Head
@@ -78,7 +78,8 @@ def build(
             trained = trained or applications.pretrained_weights(model, shape[:2])
             features = applications.features(inputs, model, normalization, trained)
         else:
-            features = BUILDERS[model.network](normalize(inputs, *normalization), model, seeds)
+            builder = BUILDERS.get(model.network, own)
+            features = builder(normalize(inputs, *normalization), model, seeds)
         outputs = _head(features, model, classes, head, seeds)
         return keras.Model(inputs, outputs, name="darkroom")
     finally:
@@ -144,6 +145,16 @@ def resnet(x: Any, model: ModelParams, seeds: Seeds) -> Any:
         x, model.blocks, model.stem_stride, lambda name: seeds.initializer(model.conv_initializer, name)
     )
     x = _pooled(maps, "average" if model.pooling == "auto" else model.pooling)
+    return _dense(_dropout(x, model.dropout, "dropout", seeds), model.dense, model, seeds)
+
+
+def own(x: Any, model: ModelParams, seeds: Seeds) -> Any:
+    """Return the features of a network of one's own, as :mod:`darkroom.train.own_network` says, then dense layers."""
+    # Of what its file leaves to chance; that of other layers has seeds by name.
+    keras.utils.set_random_seed(seeds.of(model.network))
+    x = own_network.features(x, model.network)
+    if x.ndim == 4:
+        x = _pooled(x, "average" if model.pooling == "auto" else model.pooling)
     return _dense(_dropout(x, model.dropout, "dropout", seeds), model.dense, model, seeds)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from darkroom import UserError, backends, files, split_files
 from darkroom.array_types import Rows
 from darkroom.images import Images
-from darkroom.params import TrainParams, cross_checks
+from darkroom.params import ModelParams, TrainParams, cross_checks
 from darkroom.train import checkpoint, execution, processes, targets
 from darkroom.train.config import Config
 from darkroom.train.dataset import Dataset, Examples
@@ -101,7 +101,7 @@ def _train(
         "seed": config.seed,
         **{name: getattr(config, name).model_dump() for name in ("model", "augment", "train")},
     }
-    with _kept({**asked, **versions}, source.folder, split, model.weights, group) as (state, save):
+    with _kept({**asked, **versions}, source.folder, split, model, group) as (state, save):
 
         def keep(state: checkpoint.State) -> None:
             if not group.first:
@@ -251,7 +251,7 @@ def _contents(folder: Path) -> list[Path]:
 
 @contextlib.contextmanager
 def _kept(
-    settings: dict[str, Any], images: Path, split: Path, weights: str | None, group: processes.Group
+    settings: dict[str, Any], images: Path, split: Path, model: ModelParams, group: processes.Group
 ) -> Any:
     """Give the state to start from and the function that saves it; forget both once the training is done.
 
@@ -262,7 +262,8 @@ def _kept(
         "code": files.python_files(room, *(room.parent / name for name in SHARED)),
         "images": _contents(images),
         "split": _contents(split),
-        "weights": [Path(weights)] if weights is not None and Path(weights).is_file() else [],
+        "weights": [Path(model.weights)] if model.weights and Path(model.weights).is_file() else [],
+        "networks": [Path(model.network)] if model.network.endswith(".py") else [],
     }
     if group.count > 1:
         facts = {name: checkpoint.key_of({}, paths) for name, paths in contents.items()}
