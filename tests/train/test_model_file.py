@@ -52,6 +52,15 @@ def test_plain_keras_loads_the_file_and_predicts_alike(tmp_path):
     np.testing.assert_array_equal(loaded.predict(PIXELS, verbose=0), model.predict(PIXELS, verbose=0))
 
 
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_keras_makes_an_hdf5_file_of_it(tmp_path):
+    model_file.write_model(tmp_path / "model.keras", network())
+    model = keras.models.load_model(tmp_path / "model.keras")
+    model.save(tmp_path / "model.h5")
+    again = keras.models.load_model(tmp_path / "model.h5", compile=False)
+    assert (again.predict(PIXELS, verbose=0) == model.predict(PIXELS, verbose=0)).all()
+
+
 def test_a_model_trained_in_bfloat16_is_kept_in_float32():
     mixed = network("mixed_bfloat16")
     model = model_file.in_float32(mixed)
