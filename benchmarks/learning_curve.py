@@ -31,9 +31,9 @@ SETS = {"flower_photos": (1250, ()), "dogs-vs-cats": (1502, ("labels.kind=filena
 TEXT = """# How many photos it takes
 
 Accuracy on test photos against the number of training photos, of a new head for a network trained on ImageNet
-(`transfer`) and of a network trained from scratch (`fast`). Each figure is the mean over runs of other seeds and
+(`transfer`) and of a network trained from scratch (`fast`). Each figure is the mean over RUNS of other seeds and
 splits, ± its standard deviation where there are several; the photos are the subsets of [results.md](results.md). The
-command, on an idle machine for some hours:
+command, about an hour a seed:
 
 ```console
 python benchmarks/learning_curve.py
@@ -79,7 +79,7 @@ def table(record: dict[str, Any]) -> list[str]:
         "| photos | recipe | " + " | ".join(f"{count}" for count in COUNTS) + " |",
         "|---|---|" + "---|" * len(COUNTS),
     ]
-    for name, points in record.items():
+    for name, points in sorted(record.items()):
         data, recipe = name.split(" ")
         cells = []
         for count in COUNTS:
@@ -112,7 +112,12 @@ def draw(record: dict[str, Any], path: Path) -> None:
 def write_page(record: dict[str, Any]) -> None:
     """Write the page and its picture."""
     with files.whole(PAGE) as part:
-        text = TEXT.replace("TABLE", "\n".join(table(record)))
+        counts = [len(runs) for points in record.values() for runs in points.values()]
+        least, most = min(counts), max(counts)
+        runs = f"{least}" if least == most else f"{least} to {most}"
+        text = TEXT.replace("TABLE", "\n".join(table(record))).replace(
+            "RUNS", f"{runs} run{'s' * (most > 1)}"
+        )
         part.write_text(text, encoding="utf-8", newline="\n")
     draw(record, PAGE.with_suffix(".png"))
 

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from tests.pipeline.conftest import Repository
 from tests.pipeline.test_experiments import SMALL, finish
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 TINY = SMALL | {"source.kind": "local", "train.batch_size": 8, "split.near_duplicates": None}
 
