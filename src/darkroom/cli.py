@@ -262,7 +262,8 @@ def predict_command(
         Path | None, typer.Option("--output", "-o", help="Write to this file instead of stdout.")
     ] = None,
     form: Annotated[
-        Literal["csv", "json", "kaggle"], typer.Option("--format", help="Output format of the table.")
+        Literal["csv", "json", "html", "kaggle"],
+        typer.Option("--format", help="Output format of the table; html is a page with the pictures."),
     ] = "csv",
     top: Annotated[
         int | None,

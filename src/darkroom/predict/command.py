@@ -105,7 +105,7 @@ def write(
             for batch in made:
                 probabilities = model.probabilities(batch.pixels)
                 _check(probabilities, model)
-                out.write(table.rows(batch.ids, probabilities).encode())
+                out.write(table.rows(batch.ids, probabilities, batch.pixels).encode())
                 out.flush()
                 bad += batch.bad
                 bar.update(len(batch.ids) + len(batch.bad))

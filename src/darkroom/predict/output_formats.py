@@ -1,10 +1,10 @@
-"""Output formats of predictions: CSV, JSON and the submission file of a Kaggle competition."""
+"""Output formats of predictions: CSV, JSON, a page of HTML and the submission file of a Kaggle competition."""
 
 import csv
 import itertools
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
 from types import SimpleNamespace
 from typing import Literal, Protocol
@@ -12,20 +12,26 @@ from typing import Literal, Protocol
 import numpy as np
 
 from darkroom import UserError
+from darkroom.array_types import Pixels
 from darkroom.evaluate.classifier import Probabilities
+from darkroom.predict.gallery import Gallery
 from darkroom.predict.inputs import Picture
 
-Form = Literal["csv", "json", "kaggle"]
+Form = Literal["csv", "json", "html", "kaggle"]
 Label = Literal["index", "probability", "name"]
 
 
 class Table(Protocol):
-    """Text made batch by batch; ``probabilities`` is float32 (len(ids), classes)."""
+    """Text made batch by batch.
+
+    ``probabilities`` is float32 (len(ids), classes), ``pixels`` what the network got: uint8 (len(ids), height, width,
+    channels).
+    """
 
     def begin(self) -> str:
         """Return what stands before the rows."""
 
-    def rows(self, ids: Sequence[str], probabilities: Probabilities) -> str:
+    def rows(self, ids: Sequence[str], probabilities: Probabilities, pixels: Pixels) -> str:
         """Return a row an image."""
 
     def end(self) -> str:
@@ -44,7 +50,7 @@ class Csv:
             return _csv([["id", "label", *(f"p_{name}" for name in self._classes)]])
         return _csv([["id", *(f"{what}_{n + 1}" for n in range(self._top) for what in ("label", "p"))]])
 
-    def rows(self, ids: Sequence[str], probabilities: Probabilities) -> str:
+    def rows(self, ids: Sequence[str], probabilities: Probabilities, pixels: Pixels) -> str:
         """Return a line an image, probabilities to six decimals."""
         if self._top is None:
             return _csv(
@@ -72,7 +78,7 @@ class Json:
         """Return the bracket that opens the list."""
         return "["
 
-    def rows(self, ids: Sequence[str], probabilities: Probabilities) -> str:
+    def rows(self, ids: Sequence[str], probabilities: Probabilities, pixels: Pixels) -> str:
         """Return an object an image, probabilities to six decimals."""
         text = ""
         for name, p in zip(ids, probabilities, strict=True):
@@ -106,7 +112,7 @@ class Kaggle:
         """Return the line of column names."""
         return "id,label\n"
 
-    def rows(self, ids: Sequence[str], probabilities: Probabilities) -> str:
+    def rows(self, ids: Sequence[str], probabilities: Probabilities, pixels: Pixels) -> str:
         """Return a line an image."""
         return _csv([_kaggle_id(name), self._said(p)] for name, p in zip(ids, probabilities, strict=True))
 
@@ -139,7 +145,12 @@ def table(form: Form, classes: Sequence[str], top: int | None = None, label: Lab
         raise UserError(
             f"--label {label}: is for --format kaggle; --format {form} has name and probabilities"
         )
-    return Csv(classes, top) if form == "csv" else Json(classes, top)
+    kinds: dict[str, Callable[[Sequence[str], int | None], Table]] = {
+        "csv": Csv,
+        "json": Json,
+        "html": Gallery,
+    }
+    return kinds[form](classes, top)
 
 
 def in_order_of_kaggle(pictures: Iterable[Picture]) -> list[Picture]:
