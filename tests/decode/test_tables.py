@@ -72,7 +72,7 @@ COLUMNS = ",".join(f"pixel{number}" for number in range(64))
 def test_a_column_for_each_pixel(decoded: Callable[..., pd.DataFrame]) -> None:
     write_csv("digits.csv", f"label,{COLUMNS}", [f"{LABELS[n]},{line(n)}" for n in range(6)])
     index = decoded("digits.csv")
-    assert list(index["id"]) == [f"{number:07d}.png" for number in range(6)]
+    assert list(index["id"]) == [f"{number:07d}.png" for number in range(1, 7)]
     assert list(index["label"]) == list(map(str, LABELS))
     assert set(index["split"]) == {""}
     assert (pixels()[..., 0] == PIXELS).all()
@@ -117,8 +117,8 @@ def test_kaggles_pair_of_tables_in_a_zip(decoded: Callable[..., pd.DataFrame]) -
     index = decoded("digit-recognizer.zip")
     assert Counter(index["label"]) == {"3": 3, "5": 3}
     assert list(images.Images(OUT / "unlabelled").index["id"]) == [
-        "test.csv/0000000.png",
         "test.csv/0000001.png",
+        "test.csv/0000002.png",
     ]
     assert list(rejected()) == ["sample_submission.csv"]
 
@@ -150,9 +150,9 @@ def test_bad_rows_are_told_and_the_others_used(decoded: Callable[..., pd.DataFra
     assert len(decoded("digits.csv")) == 4
     told = rejected()
     assert len(told) == 4
-    assert "could not convert" in told["0000004.png"]
-    assert "values of 0 to 256" in told["0000005.png"]
-    assert "corrupt" in told["0000006.png"]
+    assert "could not convert" in told["0000005.png"]
+    assert "values of 0 to 256" in told["0000006.png"]
+    assert "corrupt" in told["0000007.png"]
 
 
 def test_a_table_of_labels_is_none_of_pixels(decoded: Callable[..., pd.DataFrame]) -> None:
@@ -269,10 +269,10 @@ def test_parquet_as_hugging_face_exports_it(decoded: Callable[..., pd.DataFrame]
     (folder / "broken.parquet").write_bytes(b"PAR1 and no more")
     index = decoded("pets")
     assert list(index["id"]) == [
-        "pets/data/test-00000-of-00001.parquet/test/0000000.png",
-        "pets/data/train-00000-of-00002.parquet/train/0000000.png",
+        "pets/data/test-00000-of-00001.parquet/test/0000001.png",
         "pets/data/train-00000-of-00002.parquet/train/0000001.png",
-        "pets/data/train-00001-of-00002.parquet/train/0000000.png",
+        "pets/data/train-00000-of-00002.parquet/train/0000002.png",
+        "pets/data/train-00001-of-00002.parquet/train/0000001.png",
     ]
     assert list(index["label"]) == ["dog", "cat", "dog", "cat"]
     assert list(index["split"]) == ["test", "train", "train", "train"]

@@ -14,7 +14,9 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 from darkroom import files
@@ -294,6 +296,24 @@ def test_kaggle_wants_id_and_label_sorted_as_numbers(darkroom, two_classes, pict
             pictures, "predict", "--model", two_classes, ".", "--format", "kaggle", "--label", label
         )
         assert [row["label"] for row in other.rows] == [table[i][column] for i in other.ids]
+
+
+def test_rows_of_a_table_of_pixels_are_predicted_as_pictures_are(darkroom, two_classes, tmp_path):
+    images = np.random.default_rng(5).integers(0, 256, (3, 14, 14), np.uint8)
+    for number, image in enumerate(images, 1):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), image)
+    columns = [f"pixel{number}" for number in range(14 * 14)]
+    pd.DataFrame(images.reshape(3, -1), columns=columns).to_csv(tmp_path / "test.csv", index=False)
+    with zipfile.ZipFile(tmp_path / "test.zip", "w") as archive:
+        archive.write(tmp_path / "test.csv", "test.csv")
+    expected = darkroom(tmp_path, "predict", "--model", two_classes, "1.png", "2.png", "3.png").rows
+    for table in ("test.csv", "test.zip"):
+        done = darkroom(tmp_path, "predict", "--model", two_classes, table)
+        assert done.code == 0, done.error
+        assert done.ids == [f"{table}/{number:07d}.png" for number in (1, 2, 3)]
+        assert [row["p_dog"] for row in done.rows] == [row["p_dog"] for row in expected]
+    np.save(tmp_path / "odd.npy", images)
+    assert "odd.npy: not an image" in darkroom(tmp_path, "predict", "--model", two_classes, "odd.npy").error
 
 
 def test_two_pictures_of_one_kaggle_id_are_refused(darkroom, models, pictures):

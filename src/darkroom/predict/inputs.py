@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from darkroom import UserError
-from darkroom.decode import archives
+from darkroom.decode import archives, tables
 from darkroom.decode.archives import extents, names, system_files
 from darkroom.decode.archives.extents import Place
 from darkroom.decode.pictures import formats
 from darkroom.decode.rejections import Reason, Rejected, Rejection
+from darkroom.table_files import is_table
 
 _LARGE = 2**26  # bytes; of a file this large the beginning is looked at before the whole is read
 
@@ -99,12 +100,15 @@ class Sources:
         except Rejected as error:
             yield error.of(shown)
             return
-        if found is None:
+        if found is None and not is_table(path.name):
             yield self._loose(path)
             return
-        members, rejections = found
+        itself = archives.Member(path.name, extents.whole_file(path))
+        members, rejections = found or ([itself], [])
+        members, bad = tables.expanded(members, next(self._scratch), self._max_bytes, "label")
         for member in members:
-            yield Picture(f"{shown}/{member.id}", member.place)
+            yield Picture(shown if member == itself else f"{shown}/{member.id}", member.place)
+        rejections += bad
         for one in rejections:
             if one.reason is not Reason.SYSTEM_FILE:
                 yield one._replace(id=f"{shown}/{one.id}" if one.id else shown)

@@ -139,7 +139,7 @@ def members_of(
     Rejected
         The archive cannot be opened at all, or holds more than ``max_bytes``; the detail says it in full.
     """
-    kind = _kind(extents.whole_file(path))
+    kind = "" if is_table(path.name) else _kind(extents.whole_file(path))
     if not kind:
         return None
     listing = _Listing(files.empty_folder(scratch), max_bytes, limit, "auto")

@@ -29,8 +29,8 @@ class BadRow(NamedTuple):
 
 
 def named(number: int, split: str = "") -> str:
-    """Return the name of row ``number``, counted from 0, of a table that gives none: in a folder of its split."""
-    return f"{split}/{number:07d}.png".lstrip("/")
+    """Return the name of row ``number``, from 0, of a table that gives none: from 1 on, in a folder of its split."""
+    return f"{split}/{number + 1:07d}.png".lstrip("/")
 
 
 def split_of(name: str) -> str:
