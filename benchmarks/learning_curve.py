@@ -31,9 +31,9 @@ SETS = {"flower_photos": (1250, ()), "dogs-vs-cats": (1502, ("labels.kind=filena
 TEXT = """# How many photos it takes
 
 Accuracy on test photos against the number of training photos, of a new head for a network trained on ImageNet
-(`transfer`) and of a network trained from scratch (`fast`). Each figure is the mean over RUNS of other seeds and
-splits, ± its standard deviation where there are several; the photos are the subsets of [results.md](results.md). The
-command, about an hour a seed:
+(`transfer`) and of a network trained from scratch (`fast`). Each figure is of RUNS with a seed and a split of
+its own; of several, it is the mean ± the standard deviation. The photos are the subsets of [results.md](results.md). The
+command, about an hour a seed on two cores:
 
 ```console
 python benchmarks/learning_curve.py
@@ -105,7 +105,7 @@ def draw(record: dict[str, Any], path: Path) -> None:
         axes.minorticks_off()
         axes.grid(alpha=0.3)
     panels[0].set_ylabel("test accuracy")
-    panels[0].legend()
+    panels[-1].legend(loc="lower right")
     figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
