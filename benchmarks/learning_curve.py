@@ -32,8 +32,8 @@ TEXT = """# How many photos it takes
 
 Accuracy on test photos against the number of training photos, of a new head for a network trained on ImageNet
 (`transfer`) and of a network trained from scratch (`fast`). Each figure is of RUNS with a seed and a split of
-its own; of several, it is the mean ± the standard deviation. The photos are the subsets of [results.md](results.md). The
-command, about an hour a seed on two cores:
+its own; of several, it is the mean ± the standard deviation. The photos are the subsets of [results.md](results.md).
+The command, about an hour a seed on two cores:
 
 ```console
 python benchmarks/learning_curve.py
