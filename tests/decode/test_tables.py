@@ -19,6 +19,7 @@ from darkroom.decode import stage
 from darkroom.fetch.stage import fetch
 from darkroom.params import read_params
 from tests.decode import clusters
+from tests.decode.small_sources import png
 
 RAW, INBOX, OUT = Path("data/raw"), Path("data/inbox"), Path("data/images")
 GENERATOR = np.random.default_rng(3)
@@ -155,6 +156,45 @@ def test_bad_rows_are_told_and_the_others_used(decoded: Callable[..., pd.DataFra
     assert "corrupt" in told["0000007.png"]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "path,0,1,2,3,4\na.png,1,0,0,0,0\n",
+        "path,p1,p2,p3,p4\na.png,1,0,0,0\n",
+        "1,0,0,0,1\n",
+        "",
+        "x" * 200_000,
+        '"never closed\n' * 3,
+    ],
+)
+def test_other_tables_are_left_alone(content: str, decoded: Callable[..., pd.DataFrame]) -> None:
+    write_csv("digits.csv", f"label,{COLUMNS}", [f"{LABELS[n]},{line(n)}" for n in range(6)])
+    with zipfile.ZipFile(INBOX / "both.zip", "w") as archive:
+        archive.write(INBOX / "digits.csv", "digits.csv")
+        archive.writestr("other.csv", content)
+    assert len(decoded("both.zip")) == 6
+    assert list(rejected()) == ["other.csv"]
+    assert "not an image" in rejected()["other.csv"] or "empty" in rejected()["other.csv"]
+
+
+def test_marks_of_classes_by_number_are_still_read_as_labels(decoded: Callable[..., pd.DataFrame]) -> None:
+    with zipfile.ZipFile(INBOX / "marked.zip", "w") as archive:
+        for number in range(6):
+            archive.writestr(f"{number}.png", png(number))
+        rows = [f"{number}.png,{int(number % 2 == 0)},{int(number % 2 == 1)},0,0,0" for number in range(6)]
+        archive.writestr("labels.csv", "\n".join(["path,0,1,2,3,4", *rows]))
+    columns = ["0", "1", "2", "3", "4"]
+    index = decoded("marked.zip", kind="csv", file="labels.csv", label_columns=columns)
+    assert Counter(index["label"]) == {"0": 3, "1": 3}
+
+
+def test_an_oblong_table_says_what_it_lacks(decoded: Callable[..., pd.DataFrame]) -> None:
+    names = ",".join(f"pixel{number}" for number in range(60))
+    write_csv("digits.csv", f"label,{names}", ["1" + ",0" * 60])
+    with pytest.raises(UserError, match=r"60 columns of pixels are no square image.*height and width"):
+        decoded("digits.csv")
+
+
 def test_a_table_of_labels_is_none_of_pixels(decoded: Callable[..., pd.DataFrame]) -> None:
     write_csv("digits.csv", f"label,{COLUMNS}", [f"{LABELS[n]},{line(n)}" for n in range(6)])
     write_csv("labels.csv", "path,label", ["a.png,cat"])
@@ -255,8 +295,6 @@ def test_parquet_as_hugging_face_exports_it(decoded: Callable[..., pd.DataFrame]
     pa = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
-    from tests.decode.small_sources import png
-
     pictures = [{"bytes": png(number), "path": f"{number}.png"} for number in range(4)]
     notes = {"info": {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}}
     table = pa.table({"image": pictures, "label": [0, 1, 0, 1]})
@@ -313,6 +351,8 @@ def test_pickles_are_not_opened(decoded: Callable[..., pd.DataFrame]) -> None:
         ({"x": PIXELS.reshape(6, 2, 32).reshape(6, 64)[:, :60], "y": LABELS}, "of square images"),
         ({"x": PIXELS, "y": np.ones((6, 3))}, "one label an image"),
         ({"weights": PIXELS}, "no array of images: weights"),
+        ({"x": PIXELS.astype(complex), "y": LABELS}, "holds complex128; expected numbers"),
+        ({"x": PIXELS - 300.5, "y": LABELS}, "expected whole numbers of 0 to 255"),
     ],
 )
 def test_arrays_that_are_no_images_are_told(

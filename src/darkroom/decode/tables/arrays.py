@@ -100,15 +100,24 @@ def _rows(pair: _Pair, arrays: Mapping[str, Array], called: Sequence[str]) -> It
             Reason.CORRUPT,
             f"{pair.images} has the shape {images.shape}, {pair.labels} {labels.shape}; expected a label an image",
         )
-    texts = [""] * images.shape[0] if labels is None else _texts(np.asarray(labels[:]), called, pair.labels)
+    texts = (
+        [""] * images.shape[0] if labels is None else _texts(_part(labels, slice(None)), called, pair.labels)
+    )
     for number, text in enumerate(texts):
-        picture = np.asarray(images[number])
+        picture = _part(images, number)
         wide = picture.dtype == np.uint16
         yield Row(
             rows.named(number, pair.folder),
             rows.png(turn(picture if wide else rows.grey_levels(picture))),
             text,
         )
+
+
+def _part(array: Array, key: int | slice) -> np.ndarray[Any, Any]:
+    try:
+        return np.asarray(array[key])
+    except (OSError, RuntimeError) as error:  # a chunk of HDF5 that is damaged
+        raise Rejected(Reason.CORRUPT, f"cannot be read: {error}") from None
 
 
 def _turn(shape: tuple[int, ...], name: str) -> Any:

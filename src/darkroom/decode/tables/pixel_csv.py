@@ -3,6 +3,7 @@
 import csv
 import gzip
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -13,10 +14,10 @@ from darkroom.decode.rejections import Reason, Rejected
 from darkroom.decode.tables import rows
 from darkroom.decode.tables.rows import BadRow, Row
 
-_PIXEL = re.compile(r"(?:pixel|px|p)?[ _.-]?\d+|\d+x\d+", re.IGNORECASE)
+_PIXEL = re.compile(r"(?:pixel|px|p)[ _.-]?\d+|\d+x\d+", re.IGNORECASE)
 _LABELS = ("label", "labels", "class", "emotion", "target", "digit", "y")
-_FEWEST = 50
-"""Numbers in a row without names, at least, that are taken for an image and its label."""
+_FEWEST = 16
+"""Columns, at least, that are taken for the pixels of an image: fewer are more likely to be marks of classes."""
 
 _LONGEST = 1 << 24
 """Characters of a field, at most: a picture of some 2,000 by 2,000 pixels."""
@@ -54,14 +55,14 @@ def read(path: Path, label_column: str) -> Iterator[Row | BadRow] | None:
     try:
         with _opened(path) as file:
             head = file.readline(_LONGEST)
-    except (OSError, EOFError):
+        delimiter = max(",;\t", key=head.count)
+        header = next(csv.reader([head], delimiter=delimiter), [])
+        columns = _columns([field.strip() for field in header], label_column)
+        if columns is not None and not columns.titled:
+            columns = _with_label(columns, path, delimiter)
+    except (csv.Error, OSError, EOFError, zlib.error):
         return None
-    delimiter = max(",;\t", key=head.count)
-    header = next(csv.reader([head], delimiter=delimiter), [])
-    columns = _columns([field.strip() for field in header], label_column)
-    if columns is None:
-        return None
-    return _rows(path, delimiter, columns if columns.titled else _with_label(columns, path, delimiter))
+    return None if columns is None else _rows(path, delimiter, columns)
 
 
 def _columns(header: Sequence[str], label_column: str) -> _Columns | None:
@@ -70,18 +71,23 @@ def _columns(header: Sequence[str], label_column: str) -> _Columns | None:
     def place(*names: str) -> int | None:
         return next((lower.index(one.casefold()) for one in names if one.casefold() in lower), None)
 
-    if header and all(map(str.isdigit, header)):  # the first image; names come in none of the rows
+    if header and all(map(str.isdigit, header)):  # the first image: there is no row of names
         few = len(header) < _FEWEST or rows.shape_of(len(header) - 1) is None
         return None if few else _Columns(range(1, len(header)), False, 0, None, None, None, False)
     packed = place("pixels")
     pixels = (
         [at for at, field in enumerate(header) if _PIXEL.fullmatch(field)] if packed is None else [packed]
     )
-    if packed is None and len(pixels) < 4:
+    if packed is None and len(pixels) < _FEWEST:
         return None
     label = place(label_column, *_LABELS)
     height, width = place("height"), place("width")
     sides = None if height is None or width is None else (height, width)
+    if packed is None and sides is None and rows.shape_of(len(pixels)) is None:
+        raise Rejected(
+            Reason.UNSUPPORTED,
+            f"{len(pixels)} columns of pixels are no square image, gray or RGB; add columns height and width",
+        )
     return _Columns(pixels, packed is not None, label, place("id"), place("usage", "split"), sides, True)
 
 
@@ -109,10 +115,10 @@ def _rows(path: Path, delimiter: str, columns: _Columns) -> Iterator[Row | BadRo
                 try:
                     if fields:
                         yield _row(number, fields, columns)
-                except (Rejected, ValueError, IndexError) as error:
+                except (Rejected, ValueError, IndexError, ZeroDivisionError) as error:
                     detail = error.detail if isinstance(error, Rejected) else str(error)
                     yield BadRow(rows.named(number), detail)
-    except (csv.Error, OSError, EOFError) as error:
+    except (csv.Error, OSError, EOFError, zlib.error) as error:
         raise Rejected(Reason.TRUNCATED, f"breaks off: {error}") from None
     finally:
         csv.field_size_limit(limit)

@@ -81,7 +81,10 @@ def grey_levels(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return values.astype(np.uint8) * 255
     if values.dtype == np.uint8:
         return values
-    levels = values.astype(np.uint8, casting="unsafe") if values.size and np.isfinite(values).all() else None
+    if values.dtype.kind not in "iuf":
+        raise Rejected(Reason.UNSUPPORTED, f"holds {values.dtype}; expected numbers")
+    with np.errstate(invalid="ignore"):
+        levels = values.astype(np.uint8) if values.size and np.isfinite(values).all() else None
     if levels is None or not (levels == values).all():
         least, most = (np.nanmin(values), np.nanmax(values)) if values.size else (0, 0)
         raise Rejected(
