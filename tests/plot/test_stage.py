@@ -3,11 +3,12 @@
 import collections
 import csv
 import html
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from darkroom.plot import report
+from darkroom.plot import report, stage
 
 CHARTS = ("accuracy", "loss", "counts", "confusion", "roc", "precision_recall", "calibration")
 PICTURES = ("samples", "channels", "augmented", "mistakes", "occlusion")
@@ -125,6 +126,14 @@ def test_what_the_model_does_better_on_train_is_named(low, tells):
     )
     assert tells in said
     assert report._overfitting({}) is None
+
+
+def test_the_run_ends_on_the_accuracy_and_where_to_go_on():
+    scores = {"accuracy": 0.9972, "accuracy_low": 0.9844, "accuracy_high": 0.9995, "images": 1359}
+    said = stage._in_short(scores, Path("plots")).splitlines()
+    assert said[0] == "99.7 % of 1,359 test images are right (95 % interval: 98.4 to 100.0 %)"
+    assert said[1].startswith("plots/report.html ")
+    assert "`dvc exp run -S KEY=VALUE`" in said[2]
 
 
 def test_tensorflow_is_never_imported(digits):

@@ -1,6 +1,7 @@
 """The stage plot: figures as PNG files, and the report that shows everything."""
 
 from pathlib import Path
+from typing import Any
 
 from darkroom import files
 from darkroom.params import PlotParams
@@ -15,7 +16,7 @@ from darkroom.plot.stage_outputs import read_results
 def plot(
     plot: PlotParams, images: Path, split: Path, models: Path, predictions: Path, metrics: Path, plots: Path
 ) -> None:
-    """Draw the figures and write the report.
+    """Draw the figures, write the report, and print in short what it says.
 
     Parameters
     ----------
@@ -40,3 +41,14 @@ def plot(
     page = report(results, inline, plot.samples)
     with files.whole(plots / "report.html") as part:
         part.write_text(page, encoding="utf-8", newline="\n")
+    print(_in_short(results.scores["evaluate"], plots))
+
+
+def _in_short(scores: dict[str, Any], plots: Path) -> str:
+    """Return what whoever waited for the pipeline wants to know first, and where to go on."""
+    share, low, high = (f"{100 * scores[name]:.1f}" for name in ("accuracy", "accuracy_low", "accuracy_high"))
+    return (
+        f"{share} % of {scores['images']:,} test images are right (95 % interval: {low} to {high} %)\n"
+        f"{plots / 'report.html'} has the rest\n"
+        "`dvc exp run -S KEY=VALUE` tries another setting, `darkroom compare` tells whether it is better"
+    )
