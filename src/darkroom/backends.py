@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from darkroom import UserError, how_to_install
+from darkroom import UserError, how_to_install, tf_logging
 
 NAMES = ("tensorflow", "torch", "jax")
 
@@ -41,8 +41,9 @@ def start(backend: str, device: str, threads: int, deterministic: bool, asked_by
     _forget([*_OF_RESULTS, *(_OF_BITS if deterministic else [])])
     os.environ["KERAS_BACKEND"] = backend
     keep_freed_memory()
-    _PREPARE[backend](device == "cpu", threads, deterministic)
-    import keras
+    with tf_logging.quiet():
+        _PREPARE[backend](device == "cpu", threads, deterministic)
+        import keras
 
     if keras.backend.backend() != backend:
         raise RuntimeError(f"Keras runs on {keras.backend.backend()} here already, not on {backend}")

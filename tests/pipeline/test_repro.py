@@ -1,6 +1,7 @@
 """The main job, as a user does it: `dvc repro` from nothing, again, and after one changed line."""
 
 import csv
+import re
 import shutil
 from pathlib import Path
 
@@ -122,3 +123,13 @@ def test_bundled_drawings_run_through_all_stages_with_their_own_split(repository
     split = repository.metrics("split")
     assert (split["train"], split["validation"], split["test"]) == (76, 16, 12)
     assert repository.metrics("evaluate")["images"] == 12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["train", "evaluate"])
+def test_a_stage_says_nothing_of_tensorflows_own(finished, stage):
+    finished.env.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    done = finished.stage(stage)
+    assert done.returncode == 0
+    said = done.stdout + done.stderr
+    assert not re.search(r"oneDNN|cudart|absl|^[IWE]\d{4} ", said, re.MULTILINE), said

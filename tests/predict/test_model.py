@@ -12,9 +12,8 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from darkroom import UserError
+from darkroom import UserError, tf_logging
 from darkroom.predict import model as predict_model
-from darkroom.predict import tf_logging
 
 NETWORKS = """
 import sys

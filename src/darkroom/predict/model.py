@@ -8,7 +8,6 @@ from darkroom import UserError, backends, how_to_install
 from darkroom.array_types import Pixels
 from darkroom.decode.pictures.preparation import Preparation
 from darkroom.evaluate.classifier import Classifier, Probabilities, described
-from darkroom.predict import tf_logging
 from darkroom.predict.bfloat16 import Precision, in_bfloat16
 
 
@@ -91,10 +90,9 @@ def load(path: Path, batch_size: int, backend: str | None = None, precision: Pre
     preparation = _preparation(about, description)
     if backend is None:
         _check_installed(about, description["backend"])
-    with tf_logging.quiet():
-        classifier = Classifier(path, batch_size, backend)
-        if precision == "bfloat16":
-            classifier.network = in_bfloat16(classifier.network)
+    classifier = Classifier(path, batch_size, backend)
+    if precision == "bfloat16":
+        classifier.network = in_bfloat16(classifier.network)
     return Model(classifier, preparation, file)
 
 

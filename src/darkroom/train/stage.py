@@ -29,7 +29,9 @@ SHARED = (
     "images.py",
     "compiled_network.py",
     "params",
+    "redirection.py",
     "split_files.py",
+    "tf_logging.py",
 )
 """Of the files beside the rooms, those that dvc.yaml names for train: a new command is no reason to start afresh."""
 
