@@ -40,6 +40,26 @@ def test_an_archive_without_a_telling_name_gets_its_suffix(site: Site, download:
     assert [path.name for path, _ in fetched] == ["download.zip", "get.tar.gz"]
 
 
+def test_tables_of_pixels_keep_their_names_and_other_tables_are_refused(
+    site: Site, download: Download
+) -> None:
+    pixels = b"label," + b",".join(b"pixel%d" % number for number in range(64)) + b"\n1" + b",0" * 64 + b"\n"
+    contents = {
+        "mnist.npz": ZIP,
+        "train-images-idx3-ubyte.gz": gzip.compress(b"\0\0\x08\x03"),
+        "train.csv": pixels,
+        "digits.h5": b"\x89HDF\r\n\x1a\n",
+    }
+    site.answers |= {f"/{name}": File(content) for name, content in contents.items()}
+    fetched = download(*map(site.url, (f"/{name}" for name in contents)))
+    assert {path.name: path.read_bytes() for path, _ in fetched} == contents
+    site.answers["/labels.csv"] = File(b"path,label\na.png,cat\n")
+    site.answers["/page.csv"] = File(b"<!doctype html>" + b"," * 40)
+    for name, message in (("labels.csv", "what came is no archive"), ("page.csv", "a web page")):
+        with pytest.raises(UserError, match=message):
+            download(site.url(f"/{name}"))
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
 def test_a_passing_failure_is_tried_again(status: int, site: Site, download: Download) -> None:
     whole = File(ZIP)
