@@ -24,6 +24,7 @@ $(READY): requirements.txt pyproject.toml
 	@test -x $(VENV)/bin/python || "$(PYTHON)" -c "$(FITS)" 2>/dev/null || { \
 		echo "Darkroom needs Python 3.11, 3.12 or 3.13, and $(or $(PYTHON),python3) is" \
 		"$$($(or $(PYTHON),python3) --version 2>&1); name another: make repro PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(VENV)/bin/uv || echo "setting up $(VENV): some 2 GB, a minute or two"
 	@test -x $(VENV)/bin/python || "$(PYTHON)" -m venv $(VENV)
 	@test -x $(VENV)/bin/uv || $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	uv pip install --quiet --compile-bytecode --require-hashes --requirements requirements.txt
