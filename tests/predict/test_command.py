@@ -429,7 +429,8 @@ def test_a_closed_pipe_ends_it_without_a_word(workspace):
         running.stdin.close()
         assert running.stdout.readline().startswith(b"id,label,")
         running.stdout.close()
-        assert running.stderr.read() == b""
+        said = running.stderr.read()
+        assert said == b"", said
         assert running.wait(60) == 1
 
 
