@@ -4,7 +4,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from darkroom import UserError, backends, how_to_install
+from darkroom import UserError, backends, how_to_install, tf_logging
 from darkroom.array_types import Pixels
 from darkroom.decode.pictures.preparation import Preparation
 from darkroom.evaluate.classifier import Classifier, Probabilities, described
@@ -90,9 +90,11 @@ def load(path: Path, batch_size: int, backend: str | None = None, precision: Pre
     preparation = _preparation(about, description)
     if backend is None:
         _check_installed(about, description["backend"])
-    classifier = Classifier(path, batch_size, backend)
-    if precision == "bfloat16":
-        classifier.network = in_bfloat16(classifier.network)
+    # What TensorFlow says while the model is loaded is dropped as well as that of its start.
+    with tf_logging.quiet():
+        classifier = Classifier(path, batch_size, backend)
+        if precision == "bfloat16":
+            classifier.network = in_bfloat16(classifier.network)
     return Model(classifier, preparation, file)
 
 
