@@ -4,7 +4,6 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 
 from darkroom import UserError
 from darkroom.decode import dask_and_ray, resume
-from tests.decode import clusters
 from tests.decode.clusters import (
     SHARD,
     Pretended,
@@ -30,22 +28,7 @@ from tests.waiting import wait_until
 IMAGES = 5000
 
 
-@pytest.fixture(autouse=True)
-def workspace(tmp_path: Path) -> Iterator[None]:
-    with clusters.workspace(tmp_path):
-        yield
-
-
-@pytest.fixture
-def scheduler() -> Iterator[str]:
-    with clusters.dask_scheduler() as address:
-        yield address
-
-
-@pytest.fixture
-def pretended() -> Iterator[Pretended]:
-    with clusters.pretended_cluster() as cluster:
-        yield cluster
+pytestmark = pytest.mark.usefixtures("workspace")
 
 
 @pytest.mark.slow

@@ -22,10 +22,7 @@ from tests.waiting import wait_until
 IMAGES = 3000
 
 
-@pytest.fixture(autouse=True)
-def workspace(tmp_path: Path) -> Iterator[None]:
-    with clusters.workspace(tmp_path):
-        yield
+pytestmark = pytest.mark.usefixtures("workspace")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 import struct
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from darkroom import UserError, images
 from darkroom.decode import stage
 from darkroom.fetch.stage import fetch
 from darkroom.params import read_params
-from tests.decode import clusters
 from tests.decode.small_sources import png
 
 RAW, INBOX, OUT = Path("data/raw"), Path("data/inbox"), Path("data/images")
@@ -27,10 +26,7 @@ PIXELS = GENERATOR.integers(0, 256, (6, 8, 8), np.uint8)
 LABELS = np.array([3, 5, 3, 5, 3, 5])
 
 
-@pytest.fixture(autouse=True)
-def workspace(tmp_path: Path) -> Iterator[None]:
-    with clusters.workspace(tmp_path):
-        yield
+pytestmark = pytest.mark.usefixtures("workspace")
 
 
 @pytest.fixture

@@ -69,7 +69,9 @@ def decode(
         # Another process may have another working folder.
         source = raw if decode.backend == "threading" else raw.resolve()
         members, refused = archives.members(source, work / "nested", decode.max_bytes, decode.name_encoding)
-        members, bad = tables.expanded(members, work / "tables", decode.max_bytes, labels.label_column)
+        members, bad = tables.expanded(
+            members, work / "tables", decode.max_bytes, archives.MAX_BYTES, labels.label_column
+        )
         labelled = label_members(members, labels, inbox)
         warnings = labelled.warnings
         with summaries.told_on_failure(warnings):

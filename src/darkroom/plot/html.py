@@ -2,12 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from importlib import resources
 
 
 class Html(str):
     """Text that is HTML already and goes into a page as it is."""
 
     __slots__ = ()
+
+
+def resource(name: str, package: str = "darkroom.plot") -> str:
+    """Return the text of a file that lies beside the code of ``package``: a page's template, style or script."""
+    return resources.files(package).joinpath(name).read_text(encoding="utf-8")
 
 
 Content = object

@@ -1,13 +1,12 @@
 """The report: one HTML file that works offline, on a phone, in dark mode and in print."""
 
 from collections.abc import Mapping
-from importlib import resources
 from string import Template
 from typing import Any
 
 from darkroom.plot import data_sections, formatting, result_sections
 from darkroom.plot.formatting import percent
-from darkroom.plot.html import Html, element, joined
+from darkroom.plot.html import Html, element, joined, resource
 from darkroom.plot.stage_outputs import Results
 
 
@@ -38,10 +37,10 @@ def report(results: Results, charts: Mapping[str, Html], most: int) -> str:
         element("section", element("h2", title), body, id=title.lower(), aria_label=title)
         for title, body in sections.items()
     ]
-    template = Template(_resource("page.html"))
+    template = Template(resource("page.html"))
     return template.substitute(
         title=element("title", f"{headline(results)} {formatting.DASH} Darkroom"),
-        style=_resource("page.css"),
+        style=resource("page.css"),
         header=header(results),
         links=joined(links),
         sections=joined(bodies),
@@ -123,7 +122,3 @@ def _warning(results: Results) -> Html | None:
         "On new images expect less."
     )
     return element("p", words, class_="warning")
-
-
-def _resource(name: str) -> str:
-    return resources.files("darkroom.plot").joinpath(name).read_text(encoding="utf-8")

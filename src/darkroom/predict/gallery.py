@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from importlib import resources
 from string import Template
 from typing import Any
 
 from darkroom.array_types import Pixels
 from darkroom.evaluate.classifier import Probabilities
+from darkroom.plot.html import resource
 from darkroom.plot.thumbnails import data_urls
+from darkroom.predict.output_formats import best
 
 _BUDGET = 2500
 """Characters of a picture, at most, as a rule: 5,000 of them make a page of some ten megabytes."""
@@ -23,8 +24,8 @@ class Gallery:
     def __init__(self, classes: Sequence[str], top: int | None) -> None:
         self._top = min(top or _SHOWN, len(classes))
         rows = "\0"
-        page = Template(_resource("darkroom.predict", "gallery.html")).substitute(
-            css=_resource("darkroom.plot", "page.css"), classes=_json(classes), rows=rows
+        page = Template(resource("gallery.html", "darkroom.predict")).substitute(
+            css=resource("page.css"), classes=_json(classes), rows=rows
         )
         self._begin, self._end = page.split(rows)
 
@@ -36,18 +37,14 @@ class Gallery:
         """Return a line of JSON for each picture, as the network got it."""
         text = ""
         for name, p, image in zip(ids, probabilities, pixels, strict=True):
-            best = [[n, round(float(p[n]), 4)] for n in (-p).argsort(kind="stable")[: self._top].tolist()]
+            likeliest = [[n, round(float(p[n]), 4)] for n in best(p, self._top)]
             [picture] = data_urls([image], _BUDGET)
-            text += _json([name, best, picture, max(image.shape[:2])]) + "\n"
+            text += _json([name, likeliest, picture, max(image.shape[:2])]) + "\n"
         return text
 
     def end(self) -> str:
         """Return the rest of the page."""
         return self._end
-
-
-def _resource(package: str, name: str) -> str:
-    return resources.files(package).joinpath(name).read_text(encoding="utf-8")
 
 
 def _json(content: Any) -> str:

@@ -105,7 +105,7 @@ class Sources:
             return
         itself = archives.Member(path.name, extents.whole_file(path))
         members, rejections = found or ([itself], [])
-        members, bad = tables.expanded(members, next(self._scratch), self._max_bytes, "label")
+        members, bad = tables.expanded(members, next(self._scratch), self._max_bytes, "--max-bytes", "label")
         for member in members:
             yield Picture(shown if member == itself else f"{shown}/{member.id}", member.place)
         rejections += bad

@@ -14,7 +14,6 @@ import numpy as np
 from darkroom import UserError
 from darkroom.array_types import Pixels
 from darkroom.evaluate.classifier import Probabilities
-from darkroom.predict.gallery import Gallery
 from darkroom.predict.inputs import Picture
 
 Form = Literal["csv", "json", "html", "kaggle"]
@@ -145,6 +144,8 @@ def table(form: Form, classes: Sequence[str], top: int | None = None, label: Lab
         raise UserError(
             f"--label {label}: is for --format kaggle; --format {form} has name and probabilities"
         )
+    from darkroom.predict.gallery import Gallery  # which takes `best` from here
+
     kinds: dict[str, Callable[[Sequence[str], int | None], Table]] = {
         "csv": Csv,
         "json": Json,

@@ -2,12 +2,11 @@
 
 import base64
 import hashlib
-from importlib import resources
 from string import Template
 from typing import NamedTuple
 
 from darkroom.plot import formatting
-from darkroom.plot.html import Html, element, joined
+from darkroom.plot.html import Html, element, joined, resource
 from darkroom.serve.schemas import About
 
 SHORT = 80
@@ -24,13 +23,9 @@ class Page(NamedTuple):
 def render(about: About) -> Page:
     """Return the page for a model."""
     # The report's own style, and what the report has not.
-    style = (
-        "\n"
-        + resources.files("darkroom.plot").joinpath("page.css").read_text("utf-8")
-        + _resource("page.css")
-    )
-    script = "\n" + _resource("page.js")
-    html = Template(_resource("page.html")).substitute(
+    style = "\n" + resource("page.css") + resource("page.css", __package__)
+    script = "\n" + resource("page.js", __package__)
+    html = Template(resource("page.html", __package__)).substitute(
         title=element("title", f"{about.model} {formatting.DASH} Darkroom"),
         style=style,
         script=script,
@@ -83,7 +78,3 @@ def _about(about: About) -> Html:
 def _digest(content: str) -> str:
     digest = hashlib.sha256(content.encode("utf-8")).digest()
     return f"sha256-{base64.b64encode(digest).decode('ascii')}"
-
-
-def _resource(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -1,18 +1,27 @@
 """Archives: every file in them is a member that any thread, process or machine can read without unpacking."""
 
 from darkroom.decode.archives.extents import Place, chunks, span
-from darkroom.decode.archives.listing import NO_DATA, PICTURES, Member, members, members_of, read
-from darkroom.decode.archives.names import ids as composed
+from darkroom.decode.archives.listing import (
+    MAX_BYTES,
+    NO_DATA,
+    PICTURES,
+    Member,
+    first_of_each_id,
+    members,
+    members_of,
+    read,
+)
 from darkroom.decode.archives.names import safe as safe_name
 from darkroom.decode.archives.names import shown
 
 __all__ = [
+    "MAX_BYTES",
     "NO_DATA",
     "PICTURES",
     "Member",
     "Place",
     "chunks",
-    "composed",
+    "first_of_each_id",
     "members",
     "members_of",
     "read",

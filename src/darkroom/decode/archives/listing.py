@@ -2,8 +2,8 @@
 
 import itertools
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from darkroom import UserError, files
@@ -14,6 +14,9 @@ from darkroom.table_files import is_table
 
 NO_DATA = ("source.json", files.SEAL)
 """What the stage fetch leaves in data/raw beside the archives."""
+
+MAX_BYTES = "decode.max_bytes in params.yaml"
+"""What the user of the pipeline calls the limit of what is unpacked."""
 
 _HEAD = 512  # bytes that tell an archive: one header of a tar
 _UNREAD = {b"Rar!": "RAR", b"7z\xbc\xaf\x27\x1c": "7-Zip", b"\x28\xb5\x2f\xfd": "Zstandard"}
@@ -103,9 +106,7 @@ def members(
     paths = sorted(path for path in raw.iterdir() if path.name not in NO_DATA) if raw.is_dir() else []
     if not paths:
         raise UserError(f"{raw}: empty; expected the source's archives, which the stage fetch brings")
-    listing = _Listing(
-        files.empty_folder(scratch), max_bytes, "decode.max_bytes in params.yaml", name_encoding
-    )
+    listing = _Listing(files.empty_folder(scratch), max_bytes, MAX_BYTES, name_encoding)
     kinds = {
         path: _kind(extents.whole_file(path)) if path.is_file() and not is_table(path.name) else ""
         for path in paths
@@ -317,21 +318,27 @@ class _Listing:
                 f"the files of the source hold {self._bytes} bytes once unpacked, more than {self._limit} "
                 f"({self._max_bytes}) allows; raise it if you trust the source",
             )
-        ids = names.ids([member.id for member in self._members])
-        self._members = [Member(id, member.place) for id, member in zip(ids, self._members, strict=True)]
-        self._members.sort(key=lambda member: member.id)  # stable: the archive's order among equals
-        kept = list(self._first_of_each_id())
-        self._rejections.sort()
-        return kept, self._rejections
+        kept, others = first_of_each_id(self._members, "another file of this name stands before it")
+        return kept, sorted([*self._rejections, *others])
 
-    def _first_of_each_id(self) -> Iterator[Member]:
-        previous = None
-        for member in self._members:
-            if member.id == previous:
-                self.reject(member.id, Reason.DUPLICATE_NAME, "another file of this name stands before it")
-            else:
-                yield member
-            previous = member.id
+
+def first_of_each_id(members: Sequence[Member], detail: str) -> tuple[list[Member], list[Rejection]]:
+    """Return members sorted by id, which they get in Unicode's composed form; of several of one id the first.
+
+    The others are rejected, with ``detail``.
+    """
+    ids = names.ids([member.id for member in members])
+    # The sort is stable: members of one id keep their order.
+    ordered = sorted(
+        (replace(member, id=id) for id, member in zip(ids, members, strict=True)),
+        key=lambda member: member.id,
+    )
+    kept, rejected = [], []
+    for id, same in itertools.groupby(ordered, key=lambda member: member.id):
+        first, *others = same
+        kept.append(first)
+        rejected += [Rejection(names.shown(id), Reason.DUPLICATE_NAME, detail)] * len(others)
+    return kept, rejected
 
 
 def _may_be_archive(item: Found) -> bool:

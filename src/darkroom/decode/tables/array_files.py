@@ -85,7 +85,9 @@ def _idx(path: Path, most: int) -> Array:
             dtype = np.dtype(_IDX_TYPES[kind])
             expected = math.prod(shape) * dtype.itemsize
             if expected > most:
-                raise Rejected(Reason.TOO_LARGE, f"declares {expected} bytes; decode.max_bytes leaves {most}")
+                raise Rejected(
+                    Reason.TOO_LARGE, f"declares {expected} bytes, more than the {most} that are allowed"
+                )
             content = file.read(expected + 1)
     except (struct.error, EOFError, OSError, OverflowError, MemoryError) as error:
         raise Rejected(Reason.TRUNCATED, f"breaks off: {error}") from None

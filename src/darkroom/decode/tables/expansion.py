@@ -4,7 +4,6 @@ import itertools
 import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -25,7 +24,7 @@ class _Table(NamedTuple):
 
 
 def expanded(
-    members: Sequence[Member], scratch: Path, most: int, label_column: str
+    members: Sequence[Member], scratch: Path, most: int, limit: str, label_column: str
 ) -> tuple[list[Member], list[Rejection]]:
     """Put the rows of each table in its place.
 
@@ -35,7 +34,9 @@ def expanded(
     scratch : Path
         A folder of the caller's, emptied first, for the pictures made of rows, and for tables that lie packed.
     most : int
-        Bytes that are written there, at most: `decode.max_bytes`.
+        Bytes that are written there, at most.
+    limit : str
+        What the user calls ``most``.
     label_column : str
         `labels.label_column`.
 
@@ -47,7 +48,7 @@ def expanded(
     """
     if not any(table_files.is_table(member.id) for member in members):
         return list(members), []
-    expansion = _Expansion(files.empty_folder(scratch), most, label_column)
+    expansion = _Expansion(files.empty_folder(scratch), most, limit, label_column)
     tables = expansion.tables(members)
     beside = Counter(table.folder for table in tables)
     for table in tables:
@@ -61,10 +62,11 @@ def expanded(
 class _Expansion:
     """The members and rejections so far, and how many bytes may still be written."""
 
-    def __init__(self, scratch: Path, most: int, label_column: str) -> None:
+    def __init__(self, scratch: Path, most: int, limit: str, label_column: str) -> None:
         self.members: list[Member] = []
         self.rejected: list[Rejection] = []
         self._left = most
+        self._limit = limit
         self._label_column = label_column
         self._paths = (scratch / f"{number:05d}" for number in itertools.count())
 
@@ -109,7 +111,7 @@ class _Expansion:
     def _write(self, file: IO[bytes], data: bytes) -> None:
         self._left -= len(data)
         if self._left < 0:
-            raise Rejected(Reason.TOO_LARGE, "unpacks to more than decode.max_bytes in params.yaml allows")
+            raise Rejected(Reason.TOO_LARGE, f"unpacks to more than {self._limit} allows")
         file.write(data)
 
     def add(self, table: _Table, folder: str) -> None:
@@ -142,13 +144,6 @@ class _Expansion:
 
     def finished(self) -> tuple[list[Member], list[Rejection]]:
         """Return members and rejections, each sorted by id, later members of the same id rejected."""
-        ids = archives.composed([member.id for member in self.members])
-        found = [replace(member, id=id) for id, member in zip(ids, self.members, strict=True)]
-        found.sort(key=lambda member: member.id)  # stable: the order of rows among equals
-        kept = []
-        for id, same in itertools.groupby(found, key=lambda member: member.id):
-            first, *others = same
-            kept.append(first)
-            detail = "another row or file of this name stands before it"
-            self.rejected += [Rejection(id, Reason.DUPLICATE_NAME, detail)] * len(others)
-        return kept, sorted(self.rejected)
+        detail = "another row or file of this name stands before it"
+        kept, others = archives.first_of_each_id(self.members, detail)
+        return kept, sorted([*self.rejected, *others])
