@@ -125,6 +125,7 @@ def test_what_the_model_does_better_on_train_is_named(low, tells):
         f"of 1\u202f000 images of train are right: +2.0 points beside test ({100 * low:+.1f} to +5.0)" in said
     )
     assert tells in said
+    assert "+0.0 points" in str(report._overfitting({**scores, "train_gap": -0.0002, "train_gap_low": low}))
     assert report._overfitting({}) is None
 
 

@@ -107,8 +107,8 @@ def _overfitting(scores: dict[str, Any]) -> Html | None:
     if "train_gap" not in scores:
         return None
     trained = f"{percent(scores['train_accuracy'])} of {formatting.images(scores['train_images'])} of train are right"
-    low, high = (f"{100 * scores[f'train_gap_{end}']:+.1f}" for end in ("low", "high"))
-    gap = f"{100 * scores['train_gap']:+.1f} points beside test ({low} to {high})"
+    low, high = (f"{100 * scores[f'train_gap_{end}']:+z.1f}" for end in ("low", "high"))
+    gap = f"{100 * scores['train_gap']:+z.1f} points beside test ({low} to {high})"
     tells = "the model overfits" if scores["train_gap_low"] > 0 else "not told from noise"
     return element("p", f"{trained}: {gap}, {tells}.", class_="note")
 
