@@ -192,7 +192,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=15, help="of 100 images in an epoch")
     arguments = parser.parse_args()
     settings = recipe.train  # what TensorFlow is in a training, for the rivals too
-    backends.start("tensorflow", "cpu", settings.threads, settings.deterministic, "this benchmark")
+    backends.start(
+        "tensorflow",
+        "cpu",
+        settings.threads,
+        settings.deterministic,
+        settings.instruction_set,
+        "this benchmark",
+    )
     fast = against_keras(arguments.rounds)
     if arguments.training:
         fast &= against_memory(arguments.rounds, arguments.steps)

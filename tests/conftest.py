@@ -56,4 +56,4 @@ def tensorflow_started(root: Path) -> None:
     Its threads are set once a process, so all of them need it, whichever comes first.
     """
     train = read_params(root / "params.yaml").train
-    backends.start("tensorflow", "cpu", train.threads, True, "tests")
+    backends.start("tensorflow", "cpu", train.threads, True, train.instruction_set, "tests")

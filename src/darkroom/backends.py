@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from darkroom import UserError, how_to_install, tf_logging
@@ -14,7 +14,9 @@ from darkroom import UserError, how_to_install, tf_logging
 NAMES = ("tensorflow", "torch", "jax")
 
 
-def start(backend: str, device: str, threads: int, deterministic: bool, asked_by: str) -> None:
+def start(
+    backend: str, device: str, threads: int, deterministic: bool, instruction_set: str, asked_by: str
+) -> None:
     """Make Keras importable as asked for; nothing of a backend is imported before its settings stand.
 
     Parameters
@@ -26,6 +28,9 @@ def start(backend: str, device: str, threads: int, deterministic: bool, asked_by
         CPU threads in one operation; >= 1.
     deterministic : bool
         The same bits every run.
+    instruction_set : "avx2" or "native"
+        The widest vector instructions of an x86-64 CPU that are used: at ``avx2`` those with AVX-512 compute the same
+        bits as those without. ``native`` is whatever the CPU has.
     asked_by : str
         The file and name that ask for the backend, for the message where it is not installed.
 
@@ -40,8 +45,13 @@ def start(backend: str, device: str, threads: int, deterministic: bool, asked_by
         )
     _forget([*_OF_RESULTS, *(_OF_BITS if deterministic else [])])
     os.environ["KERAS_BACKEND"] = backend
+    if instruction_set == "avx2":
+        # oneDNN, in which TensorFlow and PyTorch compute, and what PyTorch computes by itself. These are limits: where
+        # there is no AVX2, or no x86-64, nothing is asked for that the CPU lacks.
+        os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
+        os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx2")
     keep_freed_memory()
-    with tf_logging.quiet():
+    with tf_logging.quiet(), _hidden(name for name in _NOT_USED if name != backend):
         _PREPARE[backend](device == "cpu", threads, deterministic)
         import keras
 
@@ -57,6 +67,7 @@ _OF_RESULTS = ("KERAS_MAX_", "KERAS_NNX_ENABLED", "JAX_ENABLE_X64", "JAX_DEFAULT
 """Beginnings of the names of environment variables that make another training of the same params."""
 
 _OF_BITS = (
+    "ATEN_CPU_CAPABILITY",
     "DNNL_",
     "NVIDIA_TF32_OVERRIDE",
     "ONEDNN_",
@@ -70,6 +81,26 @@ _OF_BITS = (
     "XLA_FLAGS",
 )
 """And of those that change how the same numbers are added up: heard only where ``deterministic`` is false."""
+
+
+_NOT_USED = ("sklearn", "matplotlib", "pandas", "jax")
+"""Packages that Keras and TensorFlow import where they are installed, for features of theirs that are not used here."""
+
+
+@contextlib.contextmanager
+def _hidden(packages: Iterable[str]) -> Iterator[None]:
+    """Let an import of any of ``packages`` that is not imported yet fail inside the block, as if it were not installed.
+
+    Importing Keras and TensorFlow takes two thirds of the time without them. ``None`` in ``sys.modules`` is how
+    Python's import system itself says that a module is not there.
+    """
+    hidden = [name for name in packages if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def _forget(beginnings: list[str]) -> None:

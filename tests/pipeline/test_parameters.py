@@ -216,6 +216,7 @@ NOT_HERE = {
     "train.threads": "may change the last bits, and need not",
     "train.processes": "tests/train/test_processes.py: of jax alone",
     "train.deterministic": "promises nothing",
+    "train.instruction_set": "tests/pipeline/test_other_cpus.py: other bits with AVX-512 alone",
     "evaluate.batch_size": "changes memory and speed alone",
 }
 """Parameters that are not changed here, and why."""

@@ -67,7 +67,7 @@ import tensorflow as tf
 from darkroom import UserError, backends
 tf.constant(1) + 1
 try:
-    backends.start("tensorflow", "cpu", int(sys.argv[1]), True, "test")
+    backends.start("tensorflow", "cpu", int(sys.argv[1]), True, "avx2", "test")
 except UserError as error:
     sys.exit(str(error))
 """

@@ -64,11 +64,13 @@ class Classifier:
         self.classes: list[str] = self.description["classes"]
         self.shape: tuple[int, int, int] = tuple(self.description["shape"])
         self.batch_size = batch_size
+        trained = self.description["params"].get("train", {})
         backends.start(
             backend or self.description["backend"],
-            self.description["params"].get("train", {}).get("device", "auto"),
+            trained.get("device", "auto"),
             self.description["threads"],
             self.description["deterministic"],
+            trained.get("instruction_set", "native"),
             f"{path.with_name('model.json')}: backend" if backend is None else f"--backend {backend}",
         )
         self.network = _loaded(path)

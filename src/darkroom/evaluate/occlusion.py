@@ -6,9 +6,9 @@ nothing of the model but predictions, so that it works for every network on ever
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import gaussian_filter
 
 from darkroom.array_types import Pixels
 from darkroom.evaluate.classifier import Probabilities
@@ -51,7 +51,8 @@ def occlusion_map(predict: Callable[[Pixels], Probabilities], image: Pixels) -> 
     for drop, (top, left) in zip(lost, corners, strict=True):
         total[top : top + patch_height, left : left + patch_width] += max(float(drop), 0.0)
         times[top : top + patch_height, left : left + patch_width] += 1
-    smooth = cv2.GaussianBlur(total / times, (0, 0), max(patch_height, patch_width) / 4).astype(np.float32)
+    # Not OpenCV's blur, whose floating-point sums differ between CPUs of Intel and AMD.
+    smooth = gaussian_filter(total / times, max(patch_height, patch_width) / 4, mode="mirror")
     return smooth / smooth.max() if smooth.max() > 0 else smooth
 
 

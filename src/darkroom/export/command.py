@@ -49,7 +49,12 @@ def run(
         # Always on TensorFlow, which alone writes all formats: weights are portable. And on its CPU, since a GPU may
         # round products to fewer digits than the tolerance allows.
         backends.start(
-            "tensorflow", "cpu", description["threads"], description["deterministic"], "darkroom export"
+            "tensorflow",
+            "cpu",
+            description["threads"],
+            description["deterministic"],
+            description["params"].get("train", {}).get("instruction_set", "native"),
+            "darkroom export",
         )
         agreement = _written(model, format, part, chosen)
     for one in chosen.bad:

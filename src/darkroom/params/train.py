@@ -115,6 +115,7 @@ class TrainParams(Section):
     threads: Annotated[int, Field(ge=1, le=1024)]
     processes: Annotated[int, Field(ge=1, le=1024)]
     deterministic: bool
+    instruction_set: Literal["avx2", "native"]
     precision: Literal["float32", "bfloat16", "auto"]
     epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]

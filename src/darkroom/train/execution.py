@@ -15,7 +15,12 @@ def start(train: TrainParams) -> None:
         The backend is not installed, or ``train.device`` is ``gpu`` and it sees none.
     """
     backends.start(
-        train.backend, train.device, train.threads, train.deterministic, "params.yaml: train.backend"
+        train.backend,
+        train.device,
+        train.threads,
+        train.deterministic,
+        train.instruction_set,
+        "params.yaml: train.backend",
     )
     if train.device == "gpu" and not backends.sees_gpu(train.backend):
         raise UserError(
@@ -26,11 +31,13 @@ def start(train: TrainParams) -> None:
 def precision(train: TrainParams) -> str:
     """Return ``float32`` or ``bfloat16``: ``auto`` resolved by what the hardware computes in.
 
-    On a CPU only TensorFlow gains from bfloat16: PyTorch is no faster with it, and JAX emulates it.
+    On a CPU only TensorFlow gains from bfloat16, whose instructions are newer than AVX2: PyTorch is no faster with
+    it, and JAX emulates it.
     """
     if train.precision != "auto":
         return train.precision
-    fast = backends.sees_gpu(train.backend) or (train.backend == "tensorflow" and _cpu_computes_bfloat16())
+    on_cpu = train.backend == "tensorflow" and train.instruction_set == "native" and _cpu_computes_bfloat16()
+    fast = backends.sees_gpu(train.backend) or on_cpu
     return "bfloat16" if fast else "float32"
 
 

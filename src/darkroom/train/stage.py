@@ -117,7 +117,8 @@ def _train(
         with backends.enough_memory("train.batch_size"):
             if frozen_backbone.applies(config):
                 # In float32 whatever `train.precision` is: that is what the model that is written computes in.
-                bits = {**versions, "threads": params.threads, "deterministic": params.deterministic}
+                by = ("threads", "deterministic", "instruction_set")
+                bits = {**versions, **{name: getattr(params, name) for name in by}}
                 frozen_backbone.fit_behind(result, data, config, bits, state, keep)
             fit(network, data, config, state, keep, group)
         result.set_weights(state.best)
