@@ -177,10 +177,6 @@ def test_yaml_that_does_not_parse_is_told_with_its_line():
     assert re.search(r"not valid YAML.*line 3", mistake("seed: 0\ntrain: [\n"))
 
 
-def test_key_given_twice_is_refused():
-    assert "duplicate key" in mistake("seed: 0\nseed: 1\n")
-
-
 def test_file_that_is_no_text_or_not_there_is_refused(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         read_params(tmp_path / "params.yaml")
@@ -244,3 +240,14 @@ def test_a_list_can_be_set_and_emptied_as_dvc_exp_run_does(tmp_path):
                 changed[section][key] = value
             assert load_yaml(path)[section][key] == value
     read_params(path)
+
+
+def test_a_section_or_parameter_that_stands_twice_is_told_with_its_lines():
+    text = (
+        "seed: 0\nsource:\n  kind: local\nimage:\n  color: rgb\n  color: grayscale\nsource:\n  kind: http\n"
+    )
+    remedy = "; put together what they say, and keep one"
+    assert mistake(text).splitlines() == [
+        f"params.yaml: the section source stands 2 times, at lines 2 and 7{remedy}",
+        f"params.yaml: the parameter image.color stands 2 times, at lines 5 and 6{remedy}",
+    ]

@@ -57,6 +57,27 @@ def command(parent: typer.Typer, name: str) -> Callable[[Callable[..., None]], C
     return register
 
 
+@command(app, "init")
+def init_command(
+    images: Annotated[
+        str, typer.Argument(help="A folder or archive of images, in data/inbox/ or anywhere on disk.")
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only look and propose; leave params.yaml as it is.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite uncommitted edits of params.yaml; refused otherwise.")
+    ] = False,
+) -> None:
+    """Look at a set of images, and write params.yaml for it: recipe, kind of labels, resolution and colour.
+
+    Says what was found, and a reason for each choice; `dvc repro` then runs it.
+    """
+    from darkroom.init import command as initialization
+
+    typer.echo(initialization.run(images, Path(), force=force, dry_run=dry_run), nl=False)
+
+
 @command(recipe_app, "list")
 def recipe_list() -> None:
     """List the recipes: what each reproduces, the published result and the one measured here."""
@@ -100,7 +121,8 @@ def recipe_use(
     from darkroom import recipes
 
     recipe = recipes.read(RECIPES, name)
-    recipes.use(recipe, PARAMS, inbox=inbox, training_only=training_only, force=force)
+    changed = recipes.use(recipe, PARAMS, inbox=inbox, training_only=training_only, force=force)
+    typer.echo("\n    ".join(["params.yaml, what changes:", *(changed or ["nothing but comments"])]))
     what = (
         f"normalize, model, augment and train now come from {name}"
         if training_only

@@ -4,12 +4,16 @@ The header says what the recipe reproduces and what to expect. ``recipes/default
 parameter at its default with its comment; a recipe's values, put into it, make the params.yaml that is used.
 """
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from darkroom import UserError, files
 from darkroom.params import Params, parse_params
@@ -66,12 +70,19 @@ class Recipe:
         """Return the recipe with its images taken from ``data/inbox/INBOX``; nothing of its own source is left.
 
         ``split.group_by`` goes too: it reads the names of the source's own files, and in those of other images would
-        find groups that are none.
+        find groups that are none. The header says that its figures are of other images.
         """
         quoted = inbox if re.fullmatch(r"[\w./-]+", inbox) else "'" + inbox.replace("'", "''") + "'"
         own = ("split", "group_by")
         kept = {place: value for place, value in self.values.items() if place[0] != "source" and place != own}
-        return replace(self, values={**kept, ("source", "kind"): "local", ("source", "path"): quoted})
+        local = {("source", "kind"): "local", ("source", "path"): quoted}
+        data = f"# Data: {inbox}, of your own; what follows was measured on {self.header['Data'].split(';')[0]}\n"
+        head = re.sub(r"# Data:.*\n(?:#    .*\n)*", lambda _: data, self.head)
+        return replace(self, head=head, values=kept).with_values(local)
+
+    def with_values(self, values: Values) -> "Recipe":
+        """Return the recipe with ``values``, as they are written, in place of its own."""
+        return replace(self, values={**self.values, **values})
 
 
 def read_all(folder: Path) -> list[Recipe]:
@@ -122,11 +133,11 @@ def use(
     inbox: str | None = None,
     training_only: bool = False,
     force: bool = False,
-) -> None:
+) -> list[str]:
     """Write ``recipe`` as ``params``, all of it, its images taken from ``data/inbox/INBOX`` where that is given.
 
     With ``training_only`` only the sections of :data:`TRAINING` are written; ``params`` keeps the others, and so its
-    images and their split.
+    images and their split. What was changed is returned, a line a parameter.
 
     Raises
     ------
@@ -136,13 +147,50 @@ def use(
     """
     if training_only and inbox is not None:
         raise UserError("--training-only keeps the images as they are, --inbox changes them: choose one")
-    if not force and _has_uncommitted_edits(params):
-        raise UserError(f"{params} has uncommitted edits; commit them, or overwrite them with --force")
+    if not force:
+        check_committed(params)
     text = (recipe if inbox is None else recipe.with_local_source(inbox)).text
     if training_only:
         text = _with_sections(params, text)
+    changed = _changes(params.read_text(encoding="utf-8"), text) if params.exists() else []
+    write(text, params)
+    return changed
+
+
+def check_committed(params: Path) -> None:
+    """Raise a UserError where ``params`` has edits that git does not hold."""
+    if _has_uncommitted_edits(params):
+        raise UserError(f"{params} has uncommitted edits; commit them, or overwrite them with --force")
+
+
+def write(text: str, params: Path) -> None:
+    """Write ``params``, whole or not at all."""
     with files.whole(params) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _changes(before: str, after: str) -> list[str]:
+    """Return what differs, ``section.key: old → new``; nothing where ``before`` is no YAML."""
+    try:
+        old, new = _values(before), _values(after)
+    except YAMLError:
+        return []
+    names = [*new, *(name for name in old if name not in new)]
+    return [
+        f"{name}: {old.get(name, 'not there')} → {new.get(name, 'not there')}"
+        for name in names
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _values(text: str) -> dict[str, str]:
+    """Return each parameter as JSON, which is YAML that fits in a line."""
+    content = YAML(typ="safe").load(text) or {}
+    return {
+        ".".join(filter(None, (section, key))): json.dumps(value, ensure_ascii=False).strip('"')
+        for section, keys in content.items()
+        for key, value in (keys if isinstance(keys, dict) else {"": keys}).items()
+    }
 
 
 def override(params: Path, settings: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from darkroom.array_types import Pixels
 from darkroom.decode import archives
 from darkroom.decode.pictures import decoding
 from darkroom.decode.pictures.preparation import Preparation
@@ -13,7 +14,7 @@ from darkroom.decode.shards import Row
 _MOST_SHRUNK = 4.0
 """How many times smaller a side may become without a word."""
 
-_SIDES = (32, 64, 96, 128, 160, 224)
+SIDES = (32, 64, 96, 128, 160, 224)
 """Sides to propose, pixels; networks of photos are made for up to the last."""
 
 _SAMPLE = 16
@@ -42,10 +43,10 @@ def _shrinking(rows: Sequence[Row], preparation: Preparation) -> list[str]:
     factor = min(wide / width, high / height)
     if factor <= _MOST_SHRUNK:
         return []
-    enough = [side for side in _SIDES if min(wide, high) / side <= _MOST_SHRUNK]
+    enough = [side for side in SIDES if min(wide, high) / side <= _MOST_SHRUNK]
     return [
         f"the pictures are {wide} x {high} pixels (median) and become {width} x {height}, {factor:.0f} times smaller a "
-        f"side: what is small in them is lost; try image.resolution: {enough[0] if enough else _SIDES[-1]}"
+        f"side: what is small in them is lost; try image.resolution: {enough[0] if enough else SIDES[-1]}"
     ]
 
 
@@ -68,4 +69,9 @@ def _is_coloured(member: archives.Member, preparation: Preparation) -> bool:
         picture = decoding.decode(archives.read(member), "rgb", limits, shrink_to=(32, 32)).pixels
     except Rejected:  # of a damage that only decoding in colour meets: it was used in grey
         return False
+    return is_coloured(picture)
+
+
+def is_coloured(picture: Pixels) -> bool:
+    """Return whether a picture, uint8 (height, width, 3), has more colour than a grey one that was scanned."""
     return float(np.ptp(picture, axis=2).mean()) > _COLOURED

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from darkroom.decode.archives import Member
 from darkroom.decode.rejections import Reason, Rejection
 from darkroom.decode.shards import Row
 
@@ -25,7 +26,7 @@ def left_out(used: Sequence[Row], fewest: int) -> tuple[list[Row], list[Rejectio
     return [row for row in used if counts[row.label] >= fewest], small
 
 
-def warnings(used: Sequence[Row]) -> list[str]:
+def warnings(used: Sequence[Row] | Sequence[Member]) -> list[str]:
     """Return a warning where classes cannot have an image in each of train, validation and test."""
     counts = Counter(str(row.label) for row in used)
     small = [f"{label} ({counts[label]})" for label in sorted(counts) if counts[label] < _PARTS]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from darkroom import UserError, files
+from darkroom.decode.archives import Member
 from darkroom.decode.rejections import Rejection
 from darkroom.decode.shards import Row
 
@@ -37,8 +38,8 @@ class Summary(NamedTuple):
         groups = {kind: {name: one._asdict() for name, one in found.items()} for kind, found in kinds.items()}
         return {**groups, "unlabelled": self.unlabelled._asdict(), "warnings": self.warnings}
 
-    def text(self) -> str:
-        """Return a short table for the terminal, and the warnings."""
+    def text(self, speaker: str = "decode") -> str:
+        """Return a short table for the terminal, and the warnings, each line of which names the ``speaker``."""
         lines = [
             *_lines("class", self.classes),
             *_lines("split", {name or "none": group for name, group in self.splits.items()}),
@@ -51,13 +52,17 @@ class Summary(NamedTuple):
             for kind, name, count, example in lines
         ]
         return "\n".join(
-            ["decode: what was understood (images, the first of them)", *table, *_told(self.warnings)]
+            [
+                f"{speaker}: what was understood (images, the first of them)",
+                *table,
+                *_told(self.warnings, speaker),
+            ]
         )
 
 
 def of(
-    used: Sequence[Row],
-    unlabelled: Sequence[Row],
+    used: Sequence[Row] | Sequence[Member],
+    unlabelled: Sequence[Row] | Sequence[Member],
     rejected: Iterable[Rejection],
     warnings: Sequence[str],
 ) -> Summary:
@@ -87,8 +92,8 @@ def told_on_failure(warnings: Sequence[str]) -> Iterator[None]:
         raise
 
 
-def _told(warnings: Sequence[str]) -> list[str]:
-    return [f"decode: warning: {warning}" for warning in warnings]
+def _told(warnings: Sequence[str], speaker: str = "decode") -> list[str]:
+    return [f"{speaker}: warning: {warning}" for warning in warnings]
 
 
 def _groups(found: Iterable[tuple[str, str]]) -> dict[str, Group]:

@@ -33,7 +33,10 @@ def fetch_local(paths: list[str], inbox: Path, raw: Path) -> list[tuple[Path, st
         )
     fetched: list[tuple[Path, str]] = []
     for path in paths:
-        found = _find(path, inbox)
+        try:
+            found = find(path, inbox)
+        except UserError as error:
+            raise UserError(f"params.yaml: source.path: {error}") from None
         origin = _origin(found, inbox)
         taken = [archive.name for archive, _ in fetched]
         try:
@@ -48,16 +51,21 @@ def fetch_local(paths: list[str], inbox: Path, raw: Path) -> list[tuple[Path, st
     return fetched
 
 
-def _find(path: str, inbox: Path) -> Path:
+def find(path: str, inbox: Path) -> Path:
+    """Return where ``path`` lies: in ``inbox``, or from the working folder.
+
+    Raises
+    ------
+    UserError
+        It is in neither place, or in a folder that a stage writes.
+    """
     wanted = Path(path).expanduser()
     for candidate in (inbox / wanted, wanted):
         if candidate.exists():
             _check_place(candidate)
             return candidate
     places = f"{wanted}" if wanted.is_absolute() else f"{inbox}/ and {Path.cwd()}"
-    raise UserError(
-        f"params.yaml: source.path: {path!r} is not there; looked in {places}; {_there(path, inbox)}"
-    )
+    raise UserError(f"{path!r} is not there; looked in {places}; {_there(path, inbox)}")
 
 
 OUTPUTS = ("data/raw", "data/images", "data/split", "data/predictions", "models", "plots", "metrics")
@@ -71,7 +79,7 @@ def _check_place(path: Path) -> None:
         own = output.resolve()
         if wanted.is_relative_to(own) or (own.exists() and own.is_relative_to(wanted)):
             raise UserError(
-                f"params.yaml: source.path: {path} lies in {output}/, or holds it: a run empties that folder, and what "
+                f"{path} lies in {output}/, or holds it: a run empties that folder, and what "
                 "you put there is lost; move your images to data/inbox/"
             )
 
@@ -127,17 +135,12 @@ def _copy(path: Path, raw: Path, taken: list[str]) -> Path:
 
 def _pack(folder: Path, raw: Path, taken: list[str], inbox: Path) -> Path:
     """Pack ``folder`` into a stored zip, member by member, its own name the first part of each member's."""
-    root = folder.resolve()
-    # What git and `dvc add` keep beside a user's images is not part of them.
-    skip = (".gitignore", ".dvc") if root.is_relative_to(inbox.resolve()) else ()
-    target = raw / archives.name_for(f"{root.name}.zip", b"", taken)
+    target = raw / archives.name_for(f"{folder.resolve().name}.zip", b"", taken)
     left_out: list[str] = []
     count = 0
     with files.whole(target) as part, zipfile.ZipFile(part, "w") as archive:
-        for path in _walk(root, root, left_out):
-            if path.name.endswith(skip):
-                continue
-            _add(archive, path, _name(path.relative_to(root.parent)))
+        for name, path in named_files(folder, inbox, left_out):
+            _add(archive, path, name)
             count += 1
         if not count:
             raise UserError(
@@ -150,6 +153,19 @@ def _pack(folder: Path, raw: Path, taken: list[str], inbox: Path) -> Path:
             file=sys.stderr,
         )
     return target
+
+
+def named_files(folder: Path, inbox: Path, left_out: list[str]) -> Iterator[tuple[str, Path]]:
+    """Yield the files of ``folder`` in order, each with the name that it gets when the folder is packed.
+
+    ``left_out`` receives the names of what is there beside regular files of the folder's own.
+    """
+    root = folder.resolve()
+    # What git and `dvc add` keep beside a user's images is not part of them.
+    skip = (".gitignore", ".dvc") if root.is_relative_to(inbox.resolve()) else ()
+    for path in _walk(root, root, left_out):
+        if not path.name.endswith(skip):
+            yield _name(path.relative_to(root.parent)), path
 
 
 def _walk(folder: Path, root: Path, left_out: list[str]) -> Iterator[Path]:

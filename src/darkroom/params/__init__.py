@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError
 
 from darkroom import UserError
@@ -13,7 +14,7 @@ from darkroom.params import cross_checks
 from darkroom.params.decode import DecodeParams, ImageParams, LabelsParams
 from darkroom.params.evaluate import EvaluateParams
 from darkroom.params.fetch import SourceParams
-from darkroom.params.messages import explain
+from darkroom.params.messages import explain, repetitions
 from darkroom.params.plot import PlotParams
 from darkroom.params.section import Section
 from darkroom.params.split import NormalizeParams, SplitParams
@@ -92,6 +93,9 @@ def parse_params(text: str, path: Path) -> Params:
 def _parsed(text: str, path: Path) -> Mapping[str, Any]:
     try:
         content = YAML(typ="safe").load(text)
+    except DuplicateKeyError:
+        lines = repetitions(YAML(typ="safe").compose(text))
+        raise UserError("\n".join(f"{path}: {line}" for line in lines)) from None
     except MarkedYAMLError as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, Mapping):

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
+from ruamel.yaml.nodes import MappingNode, Node
 
 RENAMED = {
     "image.size": "image.resolution",
@@ -45,6 +46,22 @@ _EXPECTED: dict[str, Callable[[dict[str, Any]], str]] = {
     ),
     "value_error": lambda limits: str(limits["error"]),
 }
+
+
+def repetitions(node: Node, above: str = "") -> list[str]:
+    """Return one line for each key that stands more than once in a mapping of YAML, and where it does."""
+    if not isinstance(node, MappingNode):
+        return []
+    places: dict[str, list[int]] = {}
+    for key, _ in node.value:
+        places.setdefault(key.value, []).append(key.start_mark.line + 1)
+    found = [
+        f"the {'parameter' if above else 'section'} {above}{name} stands {len(lines)} times, at lines "
+        f"{' and '.join(map(str, lines))}; put together what they say, and keep one"
+        for name, lines in places.items()
+        if len(lines) > 1
+    ]
+    return found + [line for key, value in node.value for line in repetitions(value, f"{above}{key.value}.")]
 
 
 def explain(content: Mapping[str, Any], model: type[BaseModel], errors: Sequence[ErrorDetails]) -> list[str]:

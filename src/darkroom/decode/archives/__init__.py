@@ -9,6 +9,7 @@ from darkroom.decode.archives.listing import (
     first_of_each_id,
     members,
     members_of,
+    members_of_folder,
     read,
 )
 from darkroom.decode.archives.names import safe as safe_name
@@ -24,6 +25,7 @@ __all__ = [
     "first_of_each_id",
     "members",
     "members_of",
+    "members_of_folder",
     "read",
     "safe_name",
     "shown",

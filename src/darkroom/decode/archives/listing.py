@@ -2,7 +2,7 @@
 
 import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -145,6 +145,22 @@ def members_of(
         return None
     listing = _Listing(files.empty_folder(scratch), max_bytes, limit, "auto")
     listing.add_archive(path, kind, "", "")
+    return listing.finished()
+
+
+def members_of_folder(
+    named: Iterable[tuple[str, Path]], scratch: Path, max_bytes: int
+) -> tuple[list[Member], list[Rejection]]:
+    """List files on disk, each with its name, as :func:`members` does those of the archive they would be packed into.
+
+    Raises
+    ------
+    Rejected
+        The files hold more than ``max_bytes``; the detail says it in full.
+    """
+    listing = _Listing(files.empty_folder(scratch), max_bytes, MAX_BYTES, "auto")
+    for name, path in named:
+        listing.add_with_nested("", Found(name, extents.whole_file(path)), name)
     return listing.finished()
 
 
