@@ -195,8 +195,11 @@ class Steps:
         from darkroom.evaluate.stage import evaluate
 
         predictions = self.folder / "data" / "predictions"
-        measured = evaluate(PARAMS.evaluate, self.images, self.parts, self.models, predictions, self.plots)
+        measured, by_class = evaluate(
+            PARAMS.evaluate, self.images, self.parts, self.models, predictions, self.plots
+        )
         files.write_json(self.metrics / "evaluate.json", measured)
+        files.write_json(self.metrics / "evaluate_by_class.json", by_class)
 
     def plot(self) -> None:
         """Run the plot stage."""

@@ -10,10 +10,10 @@ from darkroom.params import read_params
 
 
 def evaluate() -> None:
-    """Read the params, predict into data/predictions, write figures to metrics/evaluate.json and plots/."""
+    """Read the params, predict into data/predictions, write figures to metrics/ and plots/."""
     params = read_params(Path("params.yaml"))
     images.check_prepared(Path("data/images"), params.image)
-    metrics = evaluate_model(
+    metrics, by_class = evaluate_model(
         params.evaluate,
         images=Path("data/images"),
         split=Path("data/split"),
@@ -22,6 +22,7 @@ def evaluate() -> None:
         plots=Path("plots"),
     )
     files.write_json(Path("metrics/evaluate.json"), metrics)
+    files.write_json(Path("metrics/evaluate_by_class.json"), by_class)
 
 
 if __name__ == "__main__":

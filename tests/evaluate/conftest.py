@@ -70,8 +70,11 @@ class Workspace:
             writer.writerows([f"{number:04d}.png", part, group] for number, (part, group) in pairs)
 
     def metrics(self) -> dict[str, float]:
-        content: dict[str, float] = json.loads((self.folder / "metrics/evaluate.json").read_text())
-        return content
+        """Return the figures of all test images, and those of each class."""
+        files = (self.folder / f"metrics/evaluate{which}.json" for which in ("", "_by_class"))
+        overall, by_class = (json.loads(file.read_text()) for file in files)
+        assert not set(overall) & set(by_class)
+        return {**overall, **by_class}
 
     def outputs(self) -> dict[str, bytes]:
         """Return every file that the stage wrote."""

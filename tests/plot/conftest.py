@@ -181,11 +181,13 @@ def write_evaluation(folder, names, actual, probabilities, classes, shape):
         ("calibration", reliability),
     ):
         write_rows(folder / f"plots/{name}.csv", table.columns, table.itertuples(index=False))
-    figures = scores.overall(actual, probabilities) | scores.by_class(actual, probabilities, classes)
+    figures = scores.overall(actual, probabilities)
     figures |= {"expected_calibration_error": calibration_curve.expected_calibration_error(reliability)}
     figures |= {"images": len(actual)}
-    defined = {name: value for name, value in figures.items() if np.isfinite(value)}
-    files.write_json(folder / "metrics/evaluate.json", defined)
+    by_class = scores.by_class(actual, probabilities, classes)
+    for name, found in (("evaluate", figures), ("evaluate_by_class", by_class)):
+        defined = {name: value for name, value in found.items() if np.isfinite(value)}
+        files.write_json(folder / f"metrics/{name}.json", defined)
 
 
 def write_model(folder, classes, shape, image):

@@ -25,7 +25,8 @@ rows = [f"{split}-{i}.png,cat,{'cat' if good else 'dog'},0.5,0.5" for i, good in
 for name, content in {
     "data/predictions/test.csv": "\\n".join(["id,label,predicted,p_cat,p_dog", *rows]) + "\\n",
     "metrics/evaluate.json": json.dumps({"accuracy": sum(right) / 200, "accuracy_low": 0.1 * seed, "images": 200,
-        "inbox": len(list(pathlib.Path("data/inbox").glob("*/*"))), "recall_cat": draw.random(), "support_cat": 200}),
+        "inbox": len(list(pathlib.Path("data/inbox").glob("*/*")))}),
+    "metrics/evaluate_by_class.json": json.dumps({"recall_cat": draw.random(), "support_cat": 200}),
     "metrics/split.json": json.dumps({f"predefined_{part}": 7 for part in came}),
     "metrics/train.json": json.dumps({"epochs": 1, "loss": draw.random(), "version_python": "3"}),
 }.items():
@@ -39,7 +40,9 @@ stages:
     cmd: python train.py
     params: [seed, split, train]
     deps: [train.py, data/inbox]
-    outs: [data/predictions]
+    outs:
+      - data/predictions
+      - metrics/evaluate_by_class.json: {cache: false}
     metrics:
       - metrics/evaluate.json: {cache: false}
       - metrics/split.json: {cache: false}

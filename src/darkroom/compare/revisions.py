@@ -21,6 +21,8 @@ WORKSPACE = "workspace"
 PREDICTIONS = "data/predictions/test.csv"
 INDEX = "data/images/index.csv"
 METRICS = "metrics/evaluate.json"
+BY_CLASS = "metrics/evaluate_by_class.json"
+"""Metrics of each class; in commits of version 0.1 they stand in :data:`METRICS`."""
 PARAMS = "params.yaml"
 LOCK = "dvc.lock"
 IMAGES = "data/images"
@@ -37,7 +39,7 @@ class Run:
     predictions : DataFrame
         data/predictions/test.csv, and ``sha256`` of each image's file where data/images/index.csv can be read.
     params, metrics : mapping
-        params.yaml and metrics/evaluate.json by dotted key.
+        params.yaml, and metrics/evaluate.json with those of each class, by dotted key.
     images : str
         DVC's hash of data/images, which tells whether two revisions hold the same pictures; empty where unknown.
     edited : tuple of str
@@ -79,6 +81,8 @@ def read(name: str, repo: Path, reference: str | None = None) -> Run:
             predictions["sha256"] = [known.get(id, "") for id in predictions["id"]]
         params = flat(_parsed(YAML(typ="safe").load, held, name, PARAMS))
         metrics = flat(_parsed(json.loads, held, name, METRICS))
+        if held.isfile(BY_CLASS):
+            metrics |= flat(_parsed(json.loads, held, name, BY_CLASS))
         lock = _lock(held)
     except DvcException as error:
         raise UserError(

@@ -1,6 +1,7 @@
 """The evaluate stage: predictions, metrics, curves and occlusion maps of the model on the test images."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from darkroom.params import EvaluateParams
 
 def evaluate(
     evaluate: EvaluateParams, images: Path, split: Path, models: Path, predictions: Path, plots: Path
-) -> dict[str, float]:
+) -> tuple[dict[str, float], dict[str, float]]:
     """Predict the images of test and validation, and the unlabelled ones; write predictions, curves and maps.
 
     Parameters
@@ -36,9 +37,10 @@ def evaluate(
 
     Returns
     -------
-    dict
-        Flat figures of the test images, and the accuracy on validation and train, to six significant digits. What these
-        images leave undefined, such as the recall of a class that is not among them, is not there.
+    dict, dict
+        Flat figures of the test images, and the accuracy on validation and train; and those of each class on test.
+        All to six significant digits. What these images leave undefined, such as the recall of a class that is not
+        among them, is not there.
 
     Raises
     ------
@@ -77,8 +79,11 @@ def evaluate(
         **_on_validation(numbers(source, validation, classes), on_validation),
         **generalization.gap((numbers(source, train, classes), on_train), (actual, probabilities)),
         "images": len(test),
-        **scores.by_class(actual, probabilities, classes, areas),
     }
+    return _defined(figures), _defined(scores.by_class(actual, probabilities, classes, areas))
+
+
+def _defined(figures: Mapping[str, float]) -> dict[str, float]:
     return {name: rounded(value) for name, value in figures.items() if math.isfinite(value)}
 
 

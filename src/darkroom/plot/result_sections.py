@@ -206,7 +206,7 @@ def _notes(results: Results) -> Html:
             f"near-duplicates). If the images of one group err together, the accuracy lies between {low} and "
             f"{high} (95 %)."
         )
-    absent = [name for name in results.classes if not scores.get(f"support_{name}")]
+    absent = [name for name in results.classes if not results.by_class.get(f"support_{name}")]
     if absent:
         notes.append(f"Not in test, and in no mean: {', '.join(absent)}.")
     if results.unlabelled:
@@ -250,7 +250,7 @@ def _by_class(results: Results) -> Html:
     names = results.classes
     if len(names) <= MOST_CLASSES:
         return _classes(results, "By class", names)
-    scores = results.scores["evaluate"]
+    scores = results.by_class
     lowest = sorted(
         (name for name in names if f"f1_{name}" in scores), key=lambda name: float(scores[f"f1_{name}"])
     )
@@ -267,7 +267,7 @@ def _by_class(results: Results) -> Html:
 
 
 def _classes(results: Results, caption: str, names: Sequence[str]) -> Html:
-    scores = results.scores["evaluate"]
+    scores = results.by_class
     columns = ("precision", "recall", "f1")
     rows = [
         (

@@ -48,6 +48,8 @@ class Results:
         ``summary.json`` of decode and split, by the stage; {} where there is none.
     scores : dict of str to dict
         The metrics of each stage before, by its name.
+    by_class : dict
+        The figures of each class on test.
     history, roc, precision_recall, calibration : DataFrame
         The tables in plots/.
     """
@@ -64,6 +66,7 @@ class Results:
     occlusion: dict[str, npt.NDArray[Any]]
     summaries: dict[str, dict[str, Any]]
     scores: dict[str, dict[str, Any]]
+    by_class: dict[str, Any]
     history: pd.DataFrame
     roc: pd.DataFrame
     precision_recall: pd.DataFrame
@@ -122,6 +125,7 @@ def read_results(
             stage: files.read_json(metrics / f"{stage}.json")
             for stage in ("fetch", "decode", "split", "train", "evaluate")
         },
+        by_class=files.read_json(metrics / "evaluate_by_class.json"),
         history=pd.read_csv(plots / "history.csv"),
         roc=pd.read_csv(plots / "roc.csv"),
         precision_recall=pd.read_csv(plots / "precision_recall.csv"),

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from darkroom.compare import as_markdown, as_text, statistics
+from darkroom.compare import as_markdown, as_text, revisions, statistics
 from darkroom.compare.document import Table
 from darkroom.compare.statistics import Spread
 from darkroom.replicate.experiments import Outcome
 
-FILES = {"evaluate": "metrics/evaluate.json", "train": "metrics/train.json"}
+FILES = {"evaluate": revisions.METRICS, "train": "metrics/train.json"}
 TITLES = {"evaluate": "Metrics of the test images", "train": "Metrics of the training"}
 
 INTERVAL = "95 % interval of the mean by Student's t over the seeds"
