@@ -332,6 +332,35 @@ def predict_command(
         raise typer.Exit(2)
 
 
+@command(app, "evaluate")
+def evaluate_command(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            help="Folders or archives with a folder for each class, or image files in such; - reads a list from stdin."
+        ),
+    ],
+    model: Annotated[
+        Path,
+        typer.Option(
+            "--model", "-m", help="The folder with model.keras and model.json, or the model.keras itself."
+        ),
+    ] = Path("models"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 256,
+) -> None:
+    """Measure the model on new labelled images: accuracy, recall by class, and what was taken for what.
+
+    The folder in which an image lies is its class. Folders that are no class of the model and files that cannot be
+    used are left out and reported on stderr; the exit code is 2 if there were any.
+    """
+    from darkroom.predict import labelled
+    from darkroom.predict.command import Options
+
+    if labelled.run(model, paths, Options(batch_size=batch_size), as_json):
+        raise typer.Exit(2)
+
+
 @command(app, "table")
 def table_command(
     output: Annotated[Path, typer.Argument(help="The CSV file to write.")],

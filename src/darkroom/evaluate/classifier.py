@@ -131,7 +131,7 @@ def described(models: Path) -> tuple[Path, dict[str, Any]]:
     about = path.with_name("model.json")
     for needed in (about, path):
         if not needed.is_file():
-            raise UserError(f"{needed}: no such file; {_MADE_BY}")
+            raise UserError(f"{needed}: no such file; {_MADE_BY}, or name the folder of another model")
     try:
         content = files.read_json(about)
     except ValueError as error:

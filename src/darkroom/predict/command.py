@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import joblib
 import numpy as np
@@ -57,6 +57,26 @@ def run(model: Path, paths: Sequence[str], options: Options) -> int:
     """
     if options.output is not None and options.output.is_dir():
         raise UserError(f"--output {options.output}: a folder; expected the name of a file")
+    file, description = checked(model, paths)
+    table = output_formats.table(options.form, description["classes"], options.top, options.label)
+    with found(paths, options) as (pictures, bad):
+        total = len(pictures) + len(bad)
+        if options.form == "kaggle":
+            pictures = output_formats.in_order_of_kaggle(pictures)
+        loaded = load(file, options.batch_size, options.backend, options.precision)
+        with _opened(options.output) as out:
+            bad += write(loaded, pictures, table, out, options)
+    return told(bad, total)
+
+
+def checked(model: Path, paths: Sequence[str]) -> tuple[Path, dict[str, Any]]:
+    """Return the model's file and the content of its ``model.json``.
+
+    Raises
+    ------
+    UserError
+        ``model`` is none, or one of ``paths`` is one.
+    """
     for path in paths:
         if Path(path).suffix == ".keras" or (Path(path) / "model.keras").is_file():
             raise UserError(f"{names.shown(path)}: a model, not images; name it by --model")
@@ -64,18 +84,19 @@ def run(model: Path, paths: Sequence[str], options: Options) -> int:
         raise UserError(
             f"{model}: no model; expected a folder with model.keras and model.json, or NAME.keras"
         )
-    file, description = described(model)
-    table = output_formats.table(options.form, description["classes"], options.top, options.label)
+    return described(model)
+
+
+@contextlib.contextmanager
+def found(paths: Sequence[str], options: Options) -> Iterator[tuple[list[Picture], list[Rejection]]]:
+    """Give the pictures that ``paths`` name, to be read within the block, and the files that cannot be used."""
     with tempfile.TemporaryDirectory(prefix="darkroom-predict-") as scratch:
         listed = sys.stdin.buffer.read() if "-" in paths else b""
-        found = Sources(Path(scratch), options.max_bytes, options.output)
-        pictures, bad = inputs.find(paths, listed, found)
-        total = len(pictures) + len(bad)
-        if options.form == "kaggle":
-            pictures = output_formats.in_order_of_kaggle(pictures)
-        loaded = load(file, options.batch_size, options.backend, options.precision)
-        with _opened(options.output) as out:
-            bad += write(loaded, pictures, table, out, options)
+        yield inputs.find(paths, listed, Sources(Path(scratch), options.max_bytes, options.output))
+
+
+def told(bad: Sequence[Rejection], total: int) -> int:
+    """Say on stderr which of ``total`` files could not be used, and return how many."""
     for one in bad:
         print(f"{names.shown(one.id)}: {names.shown(one.why)}", file=sys.stderr)
     if bad:
