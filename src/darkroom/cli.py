@@ -10,11 +10,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from darkroom import UserError
+from darkroom import UserError, project
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Tools around the pipeline that `dvc repro` runs: apply recipes, compare and repeat runs, use the model.",
 )
@@ -25,6 +24,19 @@ app.add_typer(recipe_app, name="recipe")
 
 RECIPES = Path("recipes")
 PARAMS = Path("params.yaml")
+
+
+def _recipe_names(incomplete: str) -> list[str]:
+    """Return the recipes that a shell completes to."""
+    from darkroom import recipes
+
+    project.enter()
+    return [name for name in recipes.names(RECIPES) if name.startswith(incomplete)]
+
+
+RecipeName = Annotated[
+    str, typer.Argument(help="A name from `darkroom recipe list`.", autocompletion=_recipe_names)
+]
 
 
 class Command(typer.core.TyperCommand):
@@ -39,13 +51,20 @@ class Command(typer.core.TyperCommand):
             raise
 
 
-def command(parent: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command; a user's mistake ends it with its message and exit code 1, a bug with its traceback."""
+def command(
+    parent: typer.Typer, name: str, in_project: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command; a user's mistake ends it with its message and exit code 1, a bug with its traceback.
+
+    One that is ``in_project`` takes no paths, and runs in the project's folder wherever inside it was typed.
+    """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
         def guarded(*arguments: Any, **options: Any) -> None:
             try:
+                if in_project:
+                    project.enter()
                 function(*arguments, **options)
             except UserError as error:
                 typer.echo(f"darkroom: {error}", err=True)
@@ -75,10 +94,15 @@ def init_command(
     """
     from darkroom.init import command as initialization
 
+    # From here, or else in data/inbox, whatever the working folder is.
+    images = (
+        str(Path(images).absolute()) if Path(images).exists() and project.root() != Path.cwd() else images
+    )
+    project.enter()
     typer.echo(initialization.run(images, Path(), force=force, dry_run=dry_run), nl=False)
 
 
-@command(recipe_app, "list")
+@command(recipe_app, "list", in_project=True)
 def recipe_list() -> None:
     """List the recipes: what each reproduces, the published result and the one measured here."""
     from darkroom import recipes
@@ -89,17 +113,17 @@ def recipe_list() -> None:
             typer.echo(f"    {field + ':':<12} {recipe.header.get(field, '-')}")
 
 
-@command(recipe_app, "show")
-def recipe_show(name: Annotated[str, typer.Argument(help="A name from `darkroom recipe list`.")]) -> None:
+@command(recipe_app, "show", in_project=True)
+def recipe_show(name: RecipeName) -> None:
     """Print a recipe as the complete params.yaml that `recipe use` writes."""
     from darkroom import recipes
 
     typer.echo(recipes.read(RECIPES, name).text, nl=False)
 
 
-@command(recipe_app, "use")
+@command(recipe_app, "use", in_project=True)
 def recipe_use(
-    name: Annotated[str, typer.Argument(help="A name from `darkroom recipe list`.")],
+    name: RecipeName,
     inbox: Annotated[
         str | None,
         typer.Option(
@@ -133,7 +157,7 @@ def recipe_use(
     typer.echo(f"{what}; `dvc repro` runs it")
 
 
-@command(app, "compare")
+@command(app, "compare", in_project=True)
 def compare_command(
     a: Annotated[
         str,
@@ -184,10 +208,10 @@ def serve_command(
     """Serve the model over HTTP: a web page to drop images on, and a JSON endpoint."""
     from darkroom.serve import command as server
 
-    server.run(model, host, port, max_bytes, max_images)
+    server.run(project.place(model), host, port, max_bytes, max_images)
 
 
-@command(app, "replicate")
+@command(app, "replicate", in_project=True)
 def replicate_command(
     seeds: Annotated[int, typer.Option(help="Number of runs, each with another seed of training.")] = 5,
     start: Annotated[int, typer.Option(help="Seed of the first run; the others count up from it.")] = 0,
@@ -265,7 +289,8 @@ def export_command(
     """
     from darkroom.export import command as exporting
 
-    typer.echo(exporting.run(model, to, output, images or [], force, Path()))
+    above = project.root() or Path()
+    typer.echo(exporting.run(project.place(model), to, output, images or [], force, above))
 
 
 @command(app, "predict")
@@ -328,7 +353,7 @@ def predict_command(
     from darkroom.predict import command as prediction
 
     options = prediction.Options(output, form, top, label, batch_size, workers, backend, precision, max_bytes)
-    if prediction.run(model, paths, options):
+    if prediction.run(project.place(model), paths, options):
         raise typer.Exit(2)
 
 
@@ -357,7 +382,7 @@ def evaluate_command(
     from darkroom.predict import labelled
     from darkroom.predict.command import Options
 
-    if labelled.run(model, paths, Options(batch_size=batch_size), as_json):
+    if labelled.run(project.place(model), paths, Options(batch_size=batch_size), as_json):
         raise typer.Exit(2)
 
 
@@ -374,6 +399,7 @@ def table_command(
     """
     from darkroom import images
 
+    folder = project.place(folder)
     if not (folder / "images.json").is_file():
         raise UserError(f"{folder}: no decoded images; run `dvc repro decode`")
     found = images.Images(folder)
@@ -381,7 +407,7 @@ def table_command(
     typer.echo(f"{output}: {len(found)} images")
 
 
-@command(app, "verify")
+@command(app, "verify", in_project=True)
 def verify_command(
     recipe: Annotated[
         str | None,
