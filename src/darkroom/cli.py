@@ -407,6 +407,22 @@ def table_command(
     typer.echo(f"{output}: {len(found)} images")
 
 
+@command(app, "doctor", in_project=True)
+def doctor_command() -> None:
+    """Say what this machine and project have, what would go wrong, and how to mend it.
+
+    The exit code is 1 if something will fail.
+    """
+    from darkroom import doctor
+
+    found = doctor.examine(Path())
+    for one in found:
+        typer.echo(f"{one.level:<7}  {one.text}")
+    grave = sum(one.level == "fails" for one in found)
+    if grave:
+        raise UserError(f"{grave} of {len(found)} will fail; mend what is marked so")
+
+
 @command(app, "verify", in_project=True)
 def verify_command(
     recipe: Annotated[
