@@ -32,6 +32,12 @@ def test_metrics_show_gives_flat_numbers(finished):
     )
 
 
+def test_figures_of_each_class_are_shown_where_they_are_asked_for(finished):
+    assert "recall_3" not in finished.dvc("metrics", "show").stdout
+    assert "recall_3" not in finished.dvc("exp", "show", "--csv").stdout
+    assert "recall_3" in finished.dvc("metrics", "show", "metrics/evaluate_by_class.json").stdout
+
+
 def test_params_diff_names_the_changed_leaf(finished):
     finished.change({"train.learning_rate": 0.01})
     diff = json.loads(finished.dvc("params", "diff", "--json").stdout)
