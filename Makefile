@@ -83,6 +83,6 @@ results: $(READY)  ## run every recipe on real photos, thrice, and write docs/re
 	python benchmarks/learning_curve.py
 
 clean:  ## remove the environment and everything the pipeline made; DVC's cache stays
-	rm -rf $(VENV) data/raw data/images data/split data/predictions models plots/figures plots/report.html dvc_plots \
-		.mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) data/raw data/images data/split data/predictions models plots/figures plots/report.html \
+		plots/test_images.html dvc_plots .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

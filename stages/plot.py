@@ -1,4 +1,4 @@
-"""plot: draw the figures and write the report."""
+"""plot: draw the figures and write the report and the page of test images."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from darkroom.plot.stage import plot as plot_report
 
 
 def plot() -> None:
-    """Read the params, draw plots/figures/ and write plots/report.html."""
+    """Read the params, draw plots/figures/ and write plots/report.html and plots/test_images.html."""
     params = read_params(Path("params.yaml"))
     images.check_prepared(Path("data/images"), params.image)
     plot_report(

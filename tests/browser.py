@@ -88,6 +88,14 @@ class Browser:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
+    def choose(self, field: str, value: str) -> None:
+        """Set the field with this id as a reader does."""
+        self.evaluate(
+            f"(() => {{ const field = document.getElementById({json.dumps(field)});"
+            f" field.value = {json.dumps(value)};"
+            " field.dispatchEvent(new Event('input', {bubbles: true})); })()"
+        )
+
     def screenshot(self) -> np.ndarray:
         """Return the whole page: uint8, (height, width, 3), BGR."""
         data = self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]

@@ -39,8 +39,12 @@ class Inputs:
     def report(self) -> Path:
         return self.folder / "plots/report.html"
 
+    @property
+    def test_images(self) -> Path:
+        return self.folder / "plots/test_images.html"
+
     def outputs(self) -> dict[str, bytes]:
-        paths = [*sorted((self.folder / "plots/figures").glob("*")), self.report]
+        paths = [*sorted((self.folder / "plots/figures").glob("*")), self.report, self.test_images]
         return {path.name: path.read_bytes() for path in paths}
 
 

@@ -13,6 +13,8 @@ from darkroom.plot import report, stage
 CHARTS = ("accuracy", "loss", "counts", "confusion", "roc", "precision_recall", "calibration")
 PICTURES = ("samples", "channels", "augmented", "mistakes", "occlusion")
 
+PAGES = {"report.html", "test_images.html"}
+
 
 def plotted(make_inputs, **options):
     inputs = make_inputs(**options)
@@ -21,9 +23,9 @@ def plotted(make_inputs, **options):
     return inputs
 
 
-def test_every_figure_is_a_png_and_the_report_one_file(digits):
+def test_every_figure_is_a_png_and_each_page_one_file(digits):
     outputs = digits.outputs()
-    assert set(outputs) == {f"{name}.png" for name in (*CHARTS, *PICTURES)} | {"report.html"}
+    assert set(outputs) == {f"{name}.png" for name in (*CHARTS, *PICTURES)} | PAGES
     assert all(data.startswith(b"\x89PNG") for name, data in outputs.items() if name.endswith(".png"))
     page = outputs["report.html"].decode()
     assert "<script" not in page
@@ -68,6 +70,7 @@ def test_without_a_mistake_the_report_says_so(make_inputs):
     inputs = plotted(make_inputs, images=200, sureness=60.0)
     assert "every test image was classified rightly" in inputs.report.read_text()
     assert "mistakes.png" not in inputs.outputs()
+    assert 'href="test_images.html"' in inputs.report.read_text()
     assert "100.0\u202f% of" in inputs.report.read_text()
 
 

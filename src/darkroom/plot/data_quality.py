@@ -106,7 +106,7 @@ def _pictures(results: Results) -> Html:
     shown = {str(name): results.rejected_pictures[str(name)] for name in known["id"]}
     alts = [f"{name}, rejected: {reason}" for name, reason in zip(shown, reasons, strict=True)]
     captions = [
-        joined([element("b", reason), element("small", _last(name))])
+        joined([element("b", reason), element("small", formatting.file_name(name))])
         for name, reason in zip(shown, reasons, strict=True)
     ]
     words = "What could be made out of some of them; the others hold no picture, or none that may be decoded."
@@ -135,8 +135,3 @@ def _strips(results: Results, rows: Sequence[Sequence[int]], captions: Sequence[
 
 def _labels(index: pd.DataFrame, row: Sequence[int]) -> str:
     return ", ".join(dict.fromkeys(index["label"].iloc[list(row)]))
-
-
-def _last(name: str) -> str:
-    """Return the last part of an id: all that a caption has room for."""
-    return name.rsplit("/", 1)[-1]

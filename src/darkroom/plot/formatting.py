@@ -31,6 +31,11 @@ def images(number: int) -> str:
     return "1 image" if number == 1 else f"{count(number)} images"
 
 
+def file_name(id: str) -> str:
+    """Return the last part of an image's id: all that a caption has room for."""
+    return id.rsplit("/", 1)[-1]
+
+
 def size(number: float) -> str:
     """Return a number of bytes in the unit that suits it."""
     for unit in ("bytes", "kB", "MB", "GB"):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from darkroom.plot import formatting
+from darkroom.plot import formatting, tested_images
 from darkroom.plot.data_sections import MOST_CLASSES
 from darkroom.plot.formatting import percent
 from darkroom.plot.galleries import drawn_images, figure, gallery
@@ -115,7 +115,8 @@ def mistakes(results: Results, most: int) -> Html:
     """Return the most confident mistakes, with true and predicted label and how sure the model was."""
     wrong = results.mistakes
     if wrong.empty:
-        return element("p", "None: every test image was classified rightly.")
+        words = "None: every test image was classified rightly. "
+        return element("p", words, tested_images.link("See them all"), ".")
     shown = wrong[:most]
     rows = shown.to_dict("records")
     told = f"{formatting.images(len(wrong))} of {formatting.count(len(results.test))} went wrong"
@@ -124,10 +125,11 @@ def mistakes(results: Results, most: int) -> Html:
         if len(shown) < len(wrong)
         else ", the surest first."
     )
-    told += " True class → predicted class, and how sure the model was."
+    told += " True class → predicted class, how sure the model was, and the file. "
+    every = tested_images.link("See all mistakes, and every test image", verdict="wrong")
     return joined(
         [
-            element("p", told),
+            element("p", told, every, "."),
             gallery(
                 list(results.pixels_of(shown["id"])),
                 [
@@ -139,6 +141,7 @@ def mistakes(results: Results, most: int) -> Html:
                         [
                             element("b", f"{row['label']} → {row['predicted']}"),
                             element("small", percent(row["confidence"])),
+                            element("small", formatting.file_name(row["id"])),
                         ]
                     )
                     for row in rows
@@ -164,7 +167,11 @@ def occlusion(results: Results) -> Html:
         element(
             "figure",
             element("div", left, right),
-            element("figcaption", element("b", f"{row['label']} → {row['predicted']}")),
+            element(
+                "figcaption",
+                element("b", f"{row['label']} → {row['predicted']}"),
+                element("small", formatting.file_name(row["id"])),
+            ),
         )
         for left, right, row in zip(plain, glowing, told, strict=True)
     ]
@@ -226,8 +233,12 @@ def _commonest(results: Results) -> Html:
     )
     if pairs_of.empty:
         return element("p", "No class was taken for another.")
-    commonest = pairs_of[:COMMONEST].reset_index(name="images").to_dict("records")
-    rows = [(row["label"], row["predicted"], formatting.count(row["images"])) for row in commonest]
+    number = {name: place for place, name in enumerate(results.classes)}
+    rows = []
+    for row in pairs_of[:COMMONEST].reset_index(name="images").to_dict("records"):
+        chosen = {"true": number[row["label"]], "class": number[row["predicted"]]}
+        images = tested_images.link(formatting.count(row["images"]), **chosen)
+        rows.append((row["label"], row["predicted"], images))
     return table("Most common confusions", ["actual", "predicted", "images"], rows, words=2)
 
 

@@ -1,11 +1,11 @@
-"""The stage plot: figures as PNG files, and the report that shows everything."""
+"""The stage plot: figures as PNG files, the page of test images, and the report that shows everything."""
 
 from pathlib import Path
 from typing import Any
 
 from darkroom import files
 from darkroom.params import PlotParams
-from darkroom.plot import style
+from darkroom.plot import style, tested_images
 from darkroom.plot.charts import charts
 from darkroom.plot.html import Html
 from darkroom.plot.image_figures import pictures
@@ -16,7 +16,7 @@ from darkroom.plot.stage_outputs import read_results
 def plot(
     plot: PlotParams, images: Path, split: Path, models: Path, predictions: Path, metrics: Path, plots: Path
 ) -> None:
-    """Draw the figures, write the report, and print in short what it says.
+    """Draw the figures, write the report and the page of test images, and print in short what it says.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def plot(
         What the stages before wrote.
     plots : Path
         Holds ``history.csv``, ``roc.csv``, ``precision_recall.csv`` and ``calibration.csv``; gets
-        ``figures/<name>.png`` and ``report.html``.
+        ``figures/<name>.png``, ``test_images.html`` and ``report.html``.
     """
     results = read_results(images, split, models, predictions, metrics, plots)
     folder = files.empty_folder(plots / "figures")
@@ -38,6 +38,7 @@ def plot(
             inline[name] = Html(style.svg(figure, name))
         for name, figure in pictures(results, plot.samples).items():
             style.write_png(figure, folder / f"{name}.png", plot.dpi)
+    tested_images.write_page(results, plots)
     page = report(results, inline, plot.samples)
     with files.whole(plots / "report.html") as part:
         part.write_text(page, encoding="utf-8", newline="\n")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from darkroom import files, split_files
-from darkroom.array_types import Pixels
+from darkroom.array_types import Pixels, Rows
 from darkroom.images import Images
 
 PARTS = ("train", "validation", "test")
@@ -96,9 +96,13 @@ class Results:
         wrong = self.test["label"] != self.test["predicted"]
         return self.test[wrong].sort_values("confidence", ascending=False, kind="stable")
 
+    def rows_of(self, ids: pd.Series | list[str]) -> Rows:
+        """Return the rows of the index with these ids, in their order."""
+        return pd.Index(self.source.index["id"]).get_indexer(pd.Index(ids)).astype(np.int64)
+
     def pixels_of(self, ids: pd.Series | list[str]) -> Pixels:
         """Return the images with these ids: uint8, (n, height, width, channels)."""
-        return self.source.take(pd.Index(self.source.index["id"]).get_indexer(pd.Index(ids)))
+        return self.source.take(self.rows_of(ids))
 
 
 def read_results(

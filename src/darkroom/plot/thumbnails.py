@@ -15,7 +15,7 @@ SMALL = 64
 """Images of at most this side, in pixels, are kept exactly as they are, as PNG, where the budget allows it."""
 
 
-def data_urls(images: Sequence[Pixels], budget: int) -> list[str]:
+def data_urls(images: Sequence[Pixels], budget: int, longest: int = LEVELS[0][0]) -> list[str]:
     """Return each image as a ``data:`` address, together at most ``budget`` characters.
 
     Parameters
@@ -24,6 +24,8 @@ def data_urls(images: Sequence[Pixels], budget: int) -> list[str]:
         RGB where there are three channels.
     budget : int
         Characters; the last level is taken even if it does not suffice.
+    longest : int
+        Pixels of the longer side, at most.
     """
     urls: list[str] = []
     if all(max(image.shape[:2]) <= SMALL for image in images):
@@ -31,6 +33,8 @@ def data_urls(images: Sequence[Pixels], budget: int) -> list[str]:
         if sum(map(len, urls)) <= budget:
             return urls
     for side, quality in LEVELS:
+        if side > longest:
+            continue
         options = [cv2.IMWRITE_WEBP_QUALITY, quality]
         urls = [data_url(_shrunk(image, side), ".webp", options) for image in images]
         if sum(map(len, urls)) <= budget:
