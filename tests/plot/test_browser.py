@@ -7,7 +7,14 @@ import pytest
 
 from tests.browser import CONTRASTS, PICTURES
 
-NAMES = ["<script>alert(1)</script>", "dog & $x$", "猫"]
+NAMES = ["<script>alert(1)</script>", "dog & $x$", "猫", "قط", "كلب"]
+
+# Of each mistake with two Arabic names: how far to the right of the true class the predicted one begins, pixels.
+ARROWS = """
+[...document.querySelectorAll('b:has(bdi + bdi)')].map(mistake => [...mistake.querySelectorAll('bdi')])
+  .filter(pair => pair.every(name => /^[\u0600-\u06ff]+$/.test(name.textContent)))
+  .map(pair => pair.map(name => name.getBoundingClientRect())).map(([a, b]) => b.left - a.right)
+"""
 
 UNNAMED = """
 [...document.querySelectorAll('img:not([alt]), img[alt=""], svg:not([aria-hidden]):not([role])')].length
@@ -89,6 +96,14 @@ def test_ids_are_unique_on_the_page(browser, digits):
     browser.open(digits.report, 1280)
     ids = browser.evaluate("[...document.querySelectorAll('[id]')].map(node => node.id)")
     assert len(ids) == len(set(ids))
+
+
+def test_the_true_class_stands_on_the_left_in_any_script(browser, odd):
+    for page in (odd.report, odd.test_images):
+        browser.open(page, 1280)
+        mistakes = browser.evaluate(ARROWS)
+        assert mistakes
+        assert min(mistakes) > 0
 
 
 def test_a_class_called_like_a_script_is_text(browser, odd):

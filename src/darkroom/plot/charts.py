@@ -1,5 +1,7 @@
 """Charts of metrics: training curves, ROC, precision-recall, calibration, counts and the confusion matrix."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -22,15 +24,16 @@ MOST_CELLS = 15
 """Classes of a confusion matrix that is written out in numbers."""
 
 
-def charts(results: Results) -> dict[str, Figure]:
-    """Return every chart by its name, which is that of its file too."""
+def charts(results: Results, names: Mapping[str, str]) -> dict[str, Figure]:
+    """Return every chart by its name, which is that of its file too; ``names`` says how each class is called."""
+    roc, precision_recall = results.roc.rename(columns=names), results.precision_recall.rename(columns=names)
     return {
         "accuracy": history(results, "accuracy"),
         "loss": history(results, "loss"),
-        "counts": counts(results.counts),
-        "confusion": confusion(results.confusion),
-        "roc": _one_against_rest(results.roc, "false positive rate", "true positive rate", chance=True),
-        "precision_recall": _one_against_rest(results.precision_recall, "recall", "precision"),
+        "counts": counts(results.counts.rename(index=names)),
+        "confusion": confusion(results.confusion.rename(index=names)),
+        "roc": _one_against_rest(roc, "false positive rate", "true positive rate", chance=True),
+        "precision_recall": _one_against_rest(precision_recall, "recall", "precision"),
         "calibration": calibration(results.calibration),
     }
 

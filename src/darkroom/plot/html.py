@@ -47,6 +47,11 @@ def joined(children: Iterable[Content]) -> Html:
     return Html("".join(_written(child) for child in children))
 
 
+def mistaken(true: str, predicted: str) -> Html:
+    """Return the two classes of a mistake with an arrow between them: the true one on the left in Arabic too."""
+    return joined([element("bdi", true), " → ", element("bdi", predicted)])
+
+
 def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Content]], words: int = 1) -> Html:
     """Return a table with a caption; the first cell of each row is its header.
 

@@ -1,6 +1,6 @@
 """Figures made of images: samples, mistakes, channels, augmentation and occlusion maps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -13,24 +13,29 @@ from darkroom.plot.style import shortened
 
 Channels = dict[str, Pixels]
 
+LEFT_TO_RIGHT = "\u200e"
+
 GAP = 0.08
 """Between the pictures of a grid, inches."""
 
 
-def pictures(results: Results, most: int) -> dict[str, Figure]:
-    """Return every grid of images by its name; no grid of mistakes where there is none."""
+def pictures(results: Results, most: int, names: Mapping[str, str]) -> dict[str, Figure]:
+    """Return every grid of images by its name; no grid of mistakes where there is none.
+
+    ``most`` is the number of images in a grid, at most; ``names`` says how each class is called.
+    """
     rows = sample_rows(results, most)
     labels = results.source.index["label"].iloc[rows]
     original, nine = results.augmented["original"], results.augmented["augmented"]
     figures = {
-        "samples": grid(list(results.source.take(rows)), [shortened(label) for label in labels]),
+        "samples": grid(list(results.source.take(rows)), [shortened(names[label]) for label in labels]),
         "channels": grid(list(channels(original).values()), list(channels(original))),
         "augmented": grid([original, *nine], ["as it came", *[""] * len(nine)], columns=5),
     }
     mistakes = results.mistakes[:most]
     if len(mistakes):
         captions = [
-            f"{shortened(row['label'], 12)} → {shortened(row['predicted'], 12)}\n{100 * row['confidence']:.1f} %"
+            f"{_arrow(names[row['label']], names[row['predicted']])}\n{100 * row['confidence']:.1f} %"
             for row in mistakes.to_dict("records")
         ]
         figures["mistakes"] = grid(list(results.pixels_of(mistakes["id"])), captions)
@@ -41,6 +46,11 @@ def pictures(results: Results, most: int) -> dict[str, Figure]:
         both = [picture for pair in zip(images, pairs, strict=True) for picture in pair]
         figures["occlusion"] = grid(both, captions, columns=4 if len(pairs) > 1 else 2)
     return figures
+
+
+def _arrow(true: str, predicted: str) -> str:
+    """Return the two classes of a mistake, the true one on the left in Arabic too: the marks have no width."""
+    return f"{LEFT_TO_RIGHT}{shortened(true, 12)}{LEFT_TO_RIGHT} → {LEFT_TO_RIGHT}{shortened(predicted, 12)}"
 
 
 def sample_rows(results: Results, most: int) -> Rows:

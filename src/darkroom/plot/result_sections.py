@@ -6,8 +6,9 @@ from darkroom.plot import formatting, tested_images
 from darkroom.plot.data_sections import MOST_CLASSES
 from darkroom.plot.formatting import percent
 from darkroom.plot.galleries import drawn_images, figure, gallery
-from darkroom.plot.html import Html, element, joined, pairs, table
+from darkroom.plot.html import Html, element, joined, mistaken, pairs, table
 from darkroom.plot.occlusion_overlay import overlay
+from darkroom.plot.png_names import png_names
 from darkroom.plot.stage_outputs import Results
 
 COMMONEST = 8
@@ -104,6 +105,7 @@ def measured(results: Results, charts: Mapping[str, Html]) -> Html:
             ),
             _notes(results),
             element("div", _matrix(results, charts["confusion"]), _commonest(results), class_="columns"),
+            _numbered(results),
             element("div", *curves, class_="columns"),
             element("div", *_calibration(results, charts["calibration"]), class_="columns"),
             _by_class(results),
@@ -139,7 +141,7 @@ def mistakes(results: Results, most: int) -> Html:
                 [
                     joined(
                         [
-                            element("b", f"{row['label']} → {row['predicted']}"),
+                            element("b", mistaken(row["label"], row["predicted"])),
                             element("small", percent(row["confidence"])),
                             element("small", formatting.file_name(row["id"])),
                         ]
@@ -169,7 +171,7 @@ def occlusion(results: Results) -> Html:
             element("div", left, right),
             element(
                 "figcaption",
-                element("b", f"{row['label']} → {row['predicted']}"),
+                element("b", mistaken(row["label"], row["predicted"])),
                 element("small", formatting.file_name(row["id"])),
             ),
         )
@@ -225,6 +227,15 @@ def _matrix(results: Results, chart: Html) -> Html:
     right = int(results.confusion.to_numpy().trace())
     caption = "Confusion matrix: the rows are the true classes, the columns the predicted ones."
     return figure(chart, caption, alt=f"{caption} {right} of {len(results.test)} lie on the diagonal.")
+
+
+def _numbered(results: Results) -> Html | None:
+    """Return what the PNG files call the classes that they cannot name; None where there is none."""
+    numbered = [(known, name) for name, known in png_names(results.classes).items() if known != name]
+    if not numbered:
+        return None
+    words = "The font that draws plots/figures lacks letters of some names; what stands in their place there"
+    return element("details", element("summary", words), pairs("In the PNG files", numbered))
 
 
 def _commonest(results: Results) -> Html:

@@ -9,6 +9,7 @@ from darkroom.plot import style, tested_images
 from darkroom.plot.charts import charts
 from darkroom.plot.html import Html
 from darkroom.plot.image_figures import pictures
+from darkroom.plot.png_names import png_names
 from darkroom.plot.report import report
 from darkroom.plot.stage_outputs import read_results
 
@@ -30,13 +31,18 @@ def plot(
     """
     results = read_results(images, split, models, predictions, metrics, plots)
     folder = files.empty_folder(plots / "figures")
+    names = png_names(results.classes)
     inline: dict[str, Html] = {}
     with style.drawing():
-        for name, figure in charts(results).items():
+        drawn = charts(results, names)
+        for name, figure in drawn.items():
             style.write_png(figure, folder / f"{name}.png", plot.dpi)
             figure.set_layout_engine("none")  # laid out once is enough: the second time costs as much
+        if any(known != name for name, known in names.items()):
+            drawn = charts(results, {name: name for name in names})
+        for name, figure in drawn.items():
             inline[name] = Html(style.svg(figure, name))
-        for name, figure in pictures(results, plot.samples).items():
+        for name, figure in pictures(results, plot.samples, names).items():
             style.write_png(figure, folder / f"{name}.png", plot.dpi)
     tested_images.write_page(results, plots)
     page = report(results, inline, plot.samples)

@@ -61,11 +61,9 @@ WIDTH, HEIGHT = 4.6, 3.3
 @contextlib.contextmanager
 def drawing() -> Iterator[None]:
     """Draw in Darkroom's style alone, whatever matplotlibrc says."""
-    with mpl.rc_context(), warnings.catch_warnings():
+    with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(RC)
-        # A class may be named in a script that DejaVu lacks: boxes in the PNG, true letters in the report.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         yield
 
 
@@ -104,7 +102,10 @@ def svg(figure: Figure, name: str) -> str:
         Its name, put before each id: ids must be unique on the page.
     """
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    with warnings.catch_warnings():
+        # A class may be named in a script that DejaVu lacks: the reader's browser has a font for it.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r'\bid="', f'id="{name}-', text)
