@@ -215,7 +215,8 @@ def write_model(folder, classes, shape, image):
             "seed": 0,
             "model": {"network": "cnn", "blocks": [[32], [64]], "dropout": 0.25, "weights": None},
             "augment": {"flip_horizontal": False, "rotation": 8.0, "zoom": [0.9, 1.1]},
-            "train": {"epochs": 12, "batch_size": 32, "optimizer": "adam", "learning_rate": 0.001},
+            "train": {"epochs": 12, "batch_size": 32, "optimizer": "adam", "learning_rate": 0.001,
+                      "class_weights": "none"},
         },
         "versions": {"python": "3.11.2", "tensorflow": "2.21.0", "keras": "3.15.1"},
     }  # fmt: skip

@@ -3,11 +3,14 @@
 import collections
 import csv
 import html
+import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from darkroom import intervals
 from darkroom.plot import report, stage
 
 CHARTS = ("accuracy", "loss", "counts", "confusion", "roc", "precision_recall", "calibration")
@@ -138,6 +141,35 @@ def test_the_run_ends_on_the_accuracy_and_where_to_go_on():
     assert said[0] == "99.7 % of 1,359 test images are right (95 % interval: 98.4 to 100.0 %)"
     assert said[1].startswith("plots/report.html ")
     assert "`dvc exp run -S KEY=VALUE`" in said[2]
+
+
+def test_classes_of_which_no_test_image_is_right_are_named_with_what_may_help():
+    recalled = {"hen": (0, 3), "a\nb": (0, 1), "dog": (2, 2), "not in test": (0, 0)}
+    params = {"train": {"class_weights": "none"}}
+    run = SimpleNamespace(recalled=recalled, model={"params": params})
+    [said] = stage._missed(run)
+    assert said.startswith(
+        'none is right of the test images of "hen", "a\\nb"; `dvc exp run -S train.class_weights=balanced`'
+    )
+    params["train"]["class_weights"] = "balanced"
+    assert stage._missed(run) == ['none is right of the test images of "hen", "a\\nb"']
+    run.recalled = {f"c{n}": (0, 1) for n in range(1012)}
+    assert stage._missed(run)[0].endswith('"c9" and 1,002 more')
+    run.recalled = {"dog": (1, 2)}
+    assert stage._missed(run) == []
+
+
+def test_the_recall_of_each_class_has_its_interval(digits):
+    with (digits.folder / "data/predictions/test.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    table = digits.report.read_text().split("<caption>By class</caption>")[1].split("</table>")[0]
+    for line, name in zip(table.split("<tr>")[2:], sorted({row["label"] for row in rows}), strict=True):
+        predicted = [row["predicted"] for row in rows if row["label"] == name]
+        right = predicted.count(name)
+        low, high = intervals.wilson(right, len(predicted))
+        _, recall, interval = re.findall("<td>([^<]*)</td>", line)[:3]
+        assert recall == f"{100 * right / len(predicted):.1f}\u202f%"
+        assert interval == f"{100 * low:.1f} to {100 * high:.1f}\u202f%"
 
 
 def test_tensorflow_is_never_imported(digits):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from darkroom import intervals
 from darkroom.plot import formatting, tested_images
 from darkroom.plot.data_sections import MOST_CLASSES
 from darkroom.plot.formatting import percent
@@ -290,16 +291,26 @@ def _by_class(results: Results) -> Html:
 
 def _classes(results: Results, caption: str, names: Sequence[str]) -> Html:
     scores = results.by_class
-    columns = ("precision", "recall", "f1")
     rows = [
         (
             name,
-            *(formatting.figure(scores, f"{column}_{name}", shares=True) for column in columns),
+            formatting.figure(scores, f"precision_{name}", shares=True),
+            formatting.figure(scores, f"recall_{name}", shares=True),
+            _recall_interval(results, name),
+            formatting.figure(scores, f"f1_{name}", shares=True),
             formatting.figure(scores, f"roc_auc_{name}"),
             formatting.figure(scores, f"average_precision_{name}"),
             formatting.count(scores.get(f"support_{name}", 0)),
         )
         for name in names
     ]
-    head = ["class", "precision", "recall", "F1", "ROC area", "avg. precision", "images"]
+    head = ["class", "precision", "recall", "its 95 % interval", "F1", "ROC area", "avg. precision", "images"]
     return table(caption, head, rows)
+
+
+def _recall_interval(results: Results, name: str) -> str:
+    right, images = results.recalled[name]
+    if not images:
+        return formatting.DASH
+    low, high = intervals.wilson(right, images)
+    return f"{100 * low:.1f} to {percent(high)}"

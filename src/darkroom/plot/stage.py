@@ -1,5 +1,6 @@
 """The stage plot: figures as PNG files, the page of test images, and the report that shows everything."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ from darkroom.plot.html import Html
 from darkroom.plot.image_figures import pictures
 from darkroom.plot.png_names import png_names
 from darkroom.plot.report import report
-from darkroom.plot.stage_outputs import read_results
+from darkroom.plot.stage_outputs import Results, read_results
+
+MOST_MISSED = 10
+"""Classes that the last line names, at most."""
 
 
 def plot(
@@ -48,7 +52,23 @@ def plot(
     page = report(results, inline, plot.samples)
     with files.whole(plots / "report.html") as part:
         part.write_text(page, encoding="utf-8", newline="\n")
-    print(_in_short(results.scores["evaluate"], plots))
+    print(_in_short(results.scores["evaluate"], plots), *_missed(results), sep="\n")
+
+
+def _missed(results: Results) -> list[str]:
+    """Return a line that names the classes of which no test image is right; none where there is no such class."""
+    missed = [
+        json.dumps(name, ensure_ascii=False)
+        for name, (right, images) in results.recalled.items()
+        if images and not right
+    ]
+    if not missed:
+        return []
+    more = f" and {len(missed) - MOST_MISSED:,} more" if len(missed) > MOST_MISSED else ""
+    line = f"none is right of the test images of {', '.join(missed[:MOST_MISSED])}{more}"
+    if results.model["params"]["train"]["class_weights"] == "none":
+        line += "; `dvc exp run -S train.class_weights=balanced` makes rare classes count more"
+    return [line]
 
 
 def _in_short(scores: dict[str, Any], plots: Path) -> str:

@@ -91,6 +91,13 @@ class Results:
         return table.reindex(index=self.classes, columns=self.classes, fill_value=0)
 
     @cached_property
+    def recalled(self) -> dict[str, tuple[int, int]]:
+        """Of each class, how many of its test images are right, and how many there are."""
+        table = self.confusion.to_numpy()
+        pairs = zip(table.diagonal().tolist(), table.sum(axis=1).tolist(), strict=True)
+        return dict(zip(self.classes, pairs, strict=True))
+
+    @cached_property
     def mistakes(self) -> pd.DataFrame:
         """id, label, predicted and ``confidence`` of the test images that are wrong, the surest first."""
         wrong = self.test["label"] != self.test["predicted"]
