@@ -23,7 +23,7 @@ def test_a_group_of_look_alikes_is_named_by_its_first_member(write_images: Write
 
 def test_the_same_file_twice_stays_together_whatever_its_looks(write_images: Write) -> None:
     images = Images(write_images(["a", "b", "a"]))
-    images.index.loc[2, "sha256"] = images.index["sha256"][0]
+    images.index.loc[2, ["sha256", "phash"]] = images.index.loc[0, ["sha256", "phash"]]
     assert groups.look_alikes(images, None).tolist() == [0, 1, 0]
     assert groups.look_alikes(images, 8).tolist() == [0, 1, 0]
 

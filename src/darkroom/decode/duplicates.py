@@ -9,9 +9,10 @@ from darkroom.decode.shards import Row
 def conflicts(rows: Sequence[Row]) -> dict[str, str]:
     """Return the ids of images that occur under two labels, each with a sentence that names another occurrence.
 
-    Two images are the same if their files are (sha256), or if the prepared pixels are and with them all else that is
-    known of the picture (size, perceptual hash): the same photo saved again without loss, or with other metadata. Of
-    pixels of one flat value only the files decide: they say nothing of the picture.
+    Two images are the same if their files are (sha256; of parts of pictures, where they are the same part), or if the
+    prepared pixels are and with them all else that is known of the picture (size, perceptual hash): the same photo
+    saved again without loss, or with other metadata. Of pixels of one flat value only the files decide: they say
+    nothing of the picture.
     """
     found: dict[str, str] = {}
     for same in _IDENTITIES:
@@ -46,11 +47,11 @@ def rejections(found: dict[str, str]) -> list[Rejection]:
 
 
 def _file(row: Row) -> Hashable:
-    return row.sha256
+    return row.sha256, *row.edges
 
 
 def _picture(row: Row) -> Hashable:
-    return row.sha256 if row.flat else (row.content, row.width, row.height, row.phash)
+    return _file(row) if row.flat else (row.content, row.width, row.height, row.phash)
 
 
 _IDENTITIES: tuple[Callable[[Row], Hashable], ...] = (_file, _picture)

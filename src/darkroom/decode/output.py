@@ -9,6 +9,7 @@ import numpy as np
 
 from darkroom import files, images
 from darkroom.decode import shards
+from darkroom.decode.box import Edges
 from darkroom.decode.pictures import rejected_thumbnails
 from darkroom.decode.pictures.preparation import Preparation
 
@@ -44,6 +45,8 @@ def write(
             images.write_shard(folder / names[-1], np.asarray(pixels[keep]), labels)
         if folder is out or names:
             files.write_csv(folder / "index.csv", images.INDEX_COLUMNS, rows)
+            if preparation.boxes is not None:
+                _write_boxes(folder / "boxes.csv", finished, chosen)
             images.write_description(folder, preparation.shape, classes, names, preparation.to_json())
 
 
@@ -60,6 +63,17 @@ def thumbnails_of(
                 shard.rows[number].id: rejected_thumbnails.of_pixels(pixels[number]) for number in places
             }
     return found
+
+
+def _write_boxes(path: Path, finished: Sequence[shards.Shard], chosen: Collection[str]) -> None:
+    """Write where in its picture each image was cut out."""
+    rows = (
+        [row.id, row.id.rpartition("#")[0], *row.edges]
+        for shard in finished
+        for row in shard.rows
+        if row.id in chosen
+    )
+    files.write_csv(path, ["id", "picture", *Edges._fields], rows)
 
 
 def _columns(row: shards.Row) -> list[object]:

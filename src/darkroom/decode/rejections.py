@@ -24,9 +24,18 @@ class Reason(StrEnum):
     EXCLUDED = "excluded"
     FEW_IMAGES = "class with few images"
     LABEL_CONFLICT = "duplicate with another label"
+    BOX = "unusable box"
+    NO_PICTURE = "box without a picture"
+    NO_BOX = "no box"
+    ANNOTATIONS = "file of boxes"
 
 
-LEFT_OUT = frozenset([Reason.SKIPPED_LABEL, Reason.EXCLUDED, Reason.FEW_IMAGES, Reason.SYSTEM_FILE])
+LEFT_OUT = frozenset(
+    [
+        *(Reason.SKIPPED_LABEL, Reason.EXCLUDED, Reason.FEW_IMAGES, Reason.SYSTEM_FILE),
+        *(Reason.NO_BOX, Reason.ANNOTATIONS),
+    ]
+)
 """Reasons that were asked for, and what systems leave behind: such files are not unusable, and do not count against
 `decode.max_rejected`."""
 

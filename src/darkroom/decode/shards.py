@@ -14,7 +14,7 @@ import numpy as np
 
 from darkroom import files, images
 from darkroom.decode import archives, blank_images
-from darkroom.decode.pictures import decoder_stderr, rejected_thumbnails
+from darkroom.decode.pictures import decoder_stderr, decoding, rejected_thumbnails
 from darkroom.decode.pictures.preparation import Preparation
 from darkroom.decode.rejections import Reason, Rejected, Rejection
 from darkroom.phash import SIDE, perceptual_hashes
@@ -53,7 +53,8 @@ def plan(count: int, shape: tuple[int, int, int], most_images: int) -> list[rang
 class Row:
     """One decoded image: columns of ``index.csv``, label None: without one; ``content`` is a digest of its pixels.
 
-    ``flat`` is the one colour it has, see :func:`.blank_images.value_of`.
+    ``flat`` is the one colour it has, see :func:`.blank_images.value_of`. ``edges`` are those of the part of the file's
+    picture that it is (left, top, right, bottom, as in :class:`.box.Edges`), empty for all of it.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Row:
     phash: str
     content: str
     flat: str = ""
+    edges: Sequence[int] = ()
     label: str | None = None
     split: str = ""
 
@@ -115,12 +117,16 @@ def write(members: Sequence[archives.Member], number: int, work: Path, preparati
     brightest: list[int] = []
     seen: rejected_thumbnails.Thumbnails = {}
     tried: Counter[Reason] = Counter()
+    last: tuple[archives.Place, decoding.Picture] | None = None
     with decoder_stderr.listening():
         for member in members:
-            data = b""
             try:
-                data = archives.read(member)
-                image = preparation.prepare(data)
+                # Parts of one picture follow each other: it is decoded for the first of them.
+                if last is None or last[0] != member.place:
+                    last, data = None, b""
+                    data = archives.read(member)
+                    last = member.place, preparation.decoded(data, member.box)
+                image = preparation.prepare_part(last[1], member.box)
             except Rejected as rejection:
                 rejected.append([member.id, rejection.reason, rejection.detail])
                 tried[rejection.reason] += 1
@@ -144,6 +150,7 @@ def write(members: Sequence[archives.Member], number: int, work: Path, preparati
                     "sha256": hashlib.sha256(data).hexdigest(),
                     "content": hashlib.sha256(image.pixels.tobytes()).hexdigest()[:32],
                     "flat": blank_images.value_of(image.pixels),
+                    "edges": image.edges or (),
                 }
             )
     for row, phash in zip(rows, perceptual_hashes(thumbnails[: len(rows)]), strict=True):

@@ -9,6 +9,7 @@ from darkroom import UserError, files
 from darkroom.decode import (
     archives,
     blank_images,
+    boxes,
     duplicates,
     output,
     parallel,
@@ -72,6 +73,7 @@ def decode(
         members, bad = tables.expanded(
             members, work / "tables", decode.max_bytes, archives.MAX_BYTES, labels.label_column
         )
+        members, unboxed = boxes.expanded(members, image.boxes, labels, inbox, work / "boxes", decode)
         labelled = label_members(members, labels, inbox)
         warnings = labelled.warnings
         with summaries.told_on_failure(warnings):
@@ -81,7 +83,7 @@ def decode(
             )
             flat_images = [(row.id, row.flat) for shard in finished for row in shard.rows if row.flat]
             warnings += blank_images.warnings(flat_images)
-            outcome = _sorted_out(finished, [*refused, *bad, *labelled.refused], labels, decode)
+            outcome = _sorted_out(finished, [*refused, *bad, *unboxed, *labelled.refused], labels, decode)
             _check(outcome, decode.max_rejected)
         used, unlabelled, rejected, _ = outcome
         warnings += small_classes.warnings(used)
@@ -140,10 +142,10 @@ def _decode_in_depth(
     How many of 16 bits a data set uses is known once all of it was seen: shards with such pictures are then decoded
     again, in a folder of that depth's own, so that a run that is taken up again never mixes two.
 
-    Shards lie in a folder named by the files they are made of: which these are may depend on a table of labels, and an
-    earlier run may have read another.
+    Shards lie in a folder named by the files and boxes they are made of: which these are may depend on a table of
+    labels or a file of boxes, and an earlier run may have read another.
     """
-    work /= resume.key([member.id for member in members])
+    work /= resume.key([[member.id, member.box] for member in members])
     work.mkdir(exist_ok=True)
     finished = _decode(members, work, preparation, decode)
     wide = [number for number, shard in enumerate(finished) if shard.wide]

@@ -108,6 +108,8 @@ class ImageParams(Section):
     steps: list[Any]
     background: Literal["white", "black"] | Annotated[list[Level], Field(min_length=3, max_length=3)]
     bit_depth: Literal["auto", 8, 10, 12, 14, 16]
+    boxes: Name | None
+    box_margin: Annotated[float, Field(ge=0, le=1)]
 
     @field_validator("steps")
     @classmethod

@@ -18,7 +18,7 @@ def look_alikes(images: Images, distance: int | None) -> Rows:
     """Return the group of each image by its looks, as the row of the group's first member: int64, (images,).
 
     Images stay together that are the same file (sha256), or one picture saved again; see
-    :mod:`darkroom.split.near_duplicates`.
+    :mod:`darkroom.split.near_duplicates`. Parts of one file are told apart by their perceptual hashes.
 
     Parameters
     ----------
@@ -27,12 +27,18 @@ def look_alikes(images: Images, distance: int | None) -> Rows:
         Perceptual hashes that differ in at most so many bits propose near-duplicates; None: only the same file counts.
     """
     index = images.index
-    copies = components(len(index), same(index["sha256"]))
+    known = index["sha256"].where(index["sha256"] == "", index["sha256"] + index["phash"])
+    copies = components(len(index), same(known))
     if distance is None:
         return copies
     firsts = np.unique(copies)
     grouped = near_duplicates.grouped(images, firsts, distance)
     return firsts[grouped][np.searchsorted(firsts, copies)]
+
+
+def with_pictures(groups: Rows, sha256: Sequence[str] | pd.Series) -> Rows:
+    """Return ``groups`` joined where images are parts of one file (``image.boxes``), in the same form."""
+    return _joined(groups, sha256)
 
 
 def with_subjects(groups: Rows, ids: Sequence[str], pattern: str | None) -> Rows:
@@ -55,8 +61,13 @@ def with_subjects(groups: Rows, ids: Sequence[str], pattern: str | None) -> Rows
             f" expected a regular expression that finds the subject in an id (column id of data/images/index.csv),"
             f" or null"
         )
+    return _joined(groups, subjects)
+
+
+def _joined(groups: Rows, values: Sequence[str] | pd.Series) -> Rows:
+    """Return ``groups`` joined where ``values`` are equal and not empty."""
     own = np.stack([np.arange(len(groups)), groups], axis=1)
-    return components(len(groups), np.concatenate([own, same(subjects)]))
+    return components(len(groups), np.concatenate([own, same(values)]))
 
 
 def subject(id: str, pattern: str) -> str:

@@ -35,7 +35,8 @@ def split(split: SplitParams, normalize: NormalizeParams, images: Path, out: Pat
     check(index, names, images)
     classes = np.searchsorted(names, index["label"]).astype(np.int64)
     alike = groups.look_alikes(source, split.near_duplicates)
-    grouped = groups.with_subjects(alike, index["id"].tolist(), split.group_by)
+    pictures = groups.with_pictures(alike, index["sha256"])
+    grouped = groups.with_subjects(pictures, index["id"].tolist(), split.group_by)
     parts, fractions, came = assign(split, index, names, classes, grouped)
 
     statistics = normalization.fit(normalize.method, source, np.flatnonzero(parts == TRAIN))

@@ -9,6 +9,7 @@ from pathlib import Path
 from darkroom import UserError, files
 from darkroom.decode.archives import extents, name_encodings, names, system_files, tar_reader, zip_reader
 from darkroom.decode.archives.extents import Found, Listed, Place
+from darkroom.decode.box import Box
 from darkroom.decode.rejections import Reason, Rejected, Rejection
 from darkroom.table_files import is_table
 
@@ -60,12 +61,21 @@ class Member:
         read, as the table has it, "" without one.
     split : str
         train, validation or test where the source came split, else "".
+    box : Box or None
+        The part of the picture that this is, None for all of it; the id is then that of the picture with ``#1`` or
+        another number behind it.
     """
 
     id: str
     place: Place
     label: str | None = None
     split: str = ""
+    box: Box | None = None
+
+    @property
+    def file(self) -> str:
+        """Id of the file: that of the picture, where this is a part of one."""
+        return self.id.rpartition("#")[0] if self.box else self.id
 
     @property
     def bytes(self) -> int:

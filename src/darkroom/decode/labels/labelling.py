@@ -71,25 +71,26 @@ def label_members(members: Sequence[Member], labels: LabelsParams, inbox: Path) 
         read = _by_table(others, labels, manifest)
     elif labels.kind == "filename":
         pattern = re.compile(labels.pattern)
-        read = _with_splits(others, labels, [by_name(member.id, pattern) for member in others])
+        said = _or_of_boxes(others, [by_name(member.file, pattern) for member in others])
+        read = _with_splits(others, labels, said)
     else:
         read = _by_folder(others, labels)
-    had = _with_splits(rows, labels, [member.label or None for member in rows])
+    had = _with_splits(rows, labels, _or_of_boxes(rows, [member.label or None for member in rows]))
     warnings += [*read.warnings, *had.warnings]
     labelled = []
-    said = {
+    read_of = {
         member.id: (label, split)
         for some, what in ((others, read), (rows, had))
         for member, label, split in zip(some, what.labels, what.splits, strict=True)
     }
-    for member in (member for member in members if member.id in said):
-        label, split = said[member.id]
+    for member in (member for member in members if member.id in read_of):
+        label, split = read_of[member.id]
         if label in labels.skip:
             refused.append(Rejection(member.id, Reason.SKIPPED_LABEL, f"labels.skip names {label}"))
         else:
             used = labels.map.get(label, label) if label is not None else None
             labelled.append(replace(member, label=used, split=split))
-    warnings += _unknown(labels, Counter(label for label, _ in said.values() if label is not None))
+    warnings += _unknown(labels, Counter(label for label, _ in read_of.values() if label is not None))
     warnings += label_checks.check(labelled, labels)
     return Labelling(labelled, sorted(refused), warnings)
 
@@ -102,7 +103,7 @@ def _without_excluded(
     kept, refused = [], []
     unused = dict.fromkeys(labels.exclude)
     for member in members:
-        pattern = next((one for one in labels.exclude if fnmatch.fnmatchcase(member.id, one)), None)
+        pattern = next((one for one in labels.exclude if fnmatch.fnmatchcase(member.file, one)), None)
         if pattern is None or (table and f"/{member.id}".endswith(f"/{table}")):
             kept.append(member)
         else:
@@ -122,11 +123,11 @@ def _unknown(labels: LabelsParams, seen: Collection[str]) -> list[str]:
 
 
 def _by_table(members: Sequence[Member], labels: LabelsParams, manifest: Manifest) -> _Read:
-    said = [manifest.label(member.id) for member in members]
+    said = _or_of_boxes(members, [manifest.label(member.file) for member in members])
     if labels.split_column is None:
         read = _with_splits(members, labels, said)
     else:
-        read = _Read(said, [manifest.split(member.id) for member in members], [])
+        read = _Read(said, [manifest.split(member.file) for member in members], [])
     return read._replace(warnings=[*manifest.warnings, *read.warnings])
 
 
@@ -141,19 +142,29 @@ def _with_splits(members: Sequence[Member], labels: LabelsParams, said: Sequence
 def _by_folder(members: Sequence[Member], labels: LabelsParams) -> _Read:
     paths = [folders(member.id) for member in members]
     pictures = {
-        path for path, member in zip(paths, members, strict=True) if not _BESIDE_PICTURES.search(member.id)
+        path for path, member in zip(paths, members, strict=True) if not _BESIDE_PICTURES.search(member.file)
     }
     layout = predefined_splits.layout(pictures, labels.depths, labels.split_folders)
     said = [
         None if path in layout.bare else by_folder(path, labels.depths, layout.splits.get(path, {}))
         for path in paths
     ]
-    merged = label_checks.merged(
-        {path: label for path, label in zip(paths, said, strict=True) if path in pictures},
-        labels.depths,
-        layout,
+    by_path = {
+        path: label
+        for path, label, member in zip(paths, said, members, strict=True)
+        if path in pictures and not (member.box and member.box.label)
+    }
+    merged = label_checks.merged(by_path, labels.depths, layout)
+    return _Read(
+        _or_of_boxes(members, said), [layout.split(path) for path in paths], [*layout.warnings, *merged]
     )
-    return _Read(said, [layout.split(path) for path in paths], [*layout.warnings, *merged])
+
+
+def _or_of_boxes(members: Sequence[Member], said: Sequence[str | None]) -> list[str | None]:
+    """Return the label of each member: that of its box, where the box has one, else what is ``said``."""
+    return [
+        (member.box.label if member.box else "") or label for member, label in zip(members, said, strict=True)
+    ]
 
 
 def folders(id: str) -> Folders:
