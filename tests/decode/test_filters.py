@@ -1,10 +1,12 @@
 """Each step does what its name says, keeps shape and type, and leaves its input alone."""
 
 import inspect
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from benchmarks import steps
 from PIL import Image
 
 from darkroom.array_types import Pixels
@@ -74,6 +76,34 @@ def test_trim_cuts_to_the_content(channels: tuple[int, ...]) -> None:
 
 def test_trim_leaves_a_picture_of_one_colour() -> None:
     assert filters.trim(np.full((4, 5), 9, np.uint8)).shape == (4, 5)
+
+
+def test_grabcut_blackens_what_is_around_the_object_and_draws_nothing_at_random() -> None:
+    picture = np.full((60, 80, 3), (40, 70, 160), np.uint8)
+    picture += np.random.default_rng(0).integers(0, 12, picture.shape, np.uint8)
+    cv2.circle(picture, (40, 30), 15, (220, 190, 40), cv2.FILLED)
+    disc = cv2.circle(np.zeros((60, 80), np.uint8), (40, 30), 15, 1, cv2.FILLED) > 0
+    cv2.setRNGSeed(5)
+    cut = filters.grabcut(picture)
+    assert np.array_equal(cut[disc], picture[disc])
+    assert not cut[~disc].any()
+    cv2.setRNGSeed(6)
+    assert np.array_equal(filters.grabcut(picture), cut)
+    # A margin so wide that the object is in it.
+    assert not filters.apply(picture, [{"grabcut": {"inset": 0.45}}])[disc].all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 9), (3, 3), (5, 5, 3), (4, 60, 3)])
+def test_grabcut_takes_pictures_of_a_few_pixels(shape: tuple[int, ...]) -> None:
+    assert filters.grabcut(np.random.default_rng(0).integers(0, 256, shape, np.uint8)).shape == shape
+
+
+def test_the_sheet_of_steps_in_the_docs_shows_each_as_it_is(root: Path) -> None:
+    sheet = steps.sheet()
+    shown = cv2.cvtColor(cv2.imread(str(steps.SHEET)), cv2.COLOR_BGR2RGB)
+    assert shown.shape == sheet.shape
+    # Another processor may round a few pixels of GrabCut otherwise.
+    assert np.mean(shown != sheet) < 0.001
 
 
 def test_every_step_has_a_function_that_takes_its_numbers_and_has_its_defaults() -> None:

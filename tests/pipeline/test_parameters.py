@@ -57,6 +57,7 @@ OX = BUNDLED | {"source.name": "ox"}
 PARTED = {"source.path": "parted"}
 FILENAME = {"labels.kind": "filename"}
 CSV = {"labels.kind": "csv", "labels.file": "first.csv", "labels.encoding": "cp1252"}
+BOXES = {"image.boxes": "boxes.csv"}
 RESNET = {"model.network": "resnet", "model.blocks": [[4], [8]]}
 APPLICATION = {"model.network": "application", "image.resolution": 32, "train.epochs": 1}
 WEIGHTS = APPLICATION | {"model.weights": "data/weights/own.weights.h5"}
@@ -112,6 +113,8 @@ CASES: dict[str, dict[str, Case]] = {
         "image.steps": Case([{"blur": 9}]),
         "image.background": Case("black"),
         "image.bit_depth": Case(16),
+        "image.boxes": Case("boxes.csv"),
+        "image.box_margin": Case(0.5, BOXES),
         "decode.format": Case("csv"),
         "decode.workers": Case(1, outcome=SAME),
         "decode.backend": Case("loky", outcome=SAME),
@@ -281,6 +284,8 @@ def fill_inbox(inbox: Path) -> None:
         rows.append(f"{name},{other},{('õ', 'x')[one]},{('u', 'v', 'w')[number % 3]},{one},{1 - one},{part}")
     head = "path,other,label,second,A,B,part"
     (inbox / "first.csv").write_text("\n".join([head, *rows, ""]), "cp1252")
+    boxes = (f"{name},4,5,30,25" for name in names)
+    (inbox / "boxes.csv").write_text("\n".join(["file,x_min,y_min,x_max,y_max", *boxes, ""]))
     (inbox / "second.csv").write_text("\n".join([head, *rows[:-4], ""]), "cp1252")
 
 

@@ -42,6 +42,7 @@ STEPS: dict[str, dict[str, Number]] = {
     "lab": {},
     "invert": {},
     "trim": {"tolerance": Number(12, 0, 255)},
+    "grabcut": {"inset": Number(0.05, 0.01, 0.45, _ANY), "iterations": Number(5, 1, 20)},
 }
 """Every step, with its numbers in order."""
 

@@ -123,6 +123,28 @@ def trim(pixels: Pixels, tolerance: int = 12) -> Pixels:
     return np.ascontiguousarray(pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 
 
+def grabcut(pixels: Pixels, inset: float = 0.05, iterations: int = 5) -> Pixels:
+    """Make black what is background by GrabCut (Rother, Kolmogorov and Blake, 2004, ``cv2.grabCut``).
+
+    All beyond a rectangle is background, which lies ``inset`` of the shorter side within the edges, 1 pixel at least;
+    of what is in it, colours decide. A picture that leaves too few pixels on either side stays as it is.
+    """
+    height, width = pixels.shape[:2]
+    spare = max(1, round(inset * min(height, width)))
+    within = width - 2 * spare, height - 2 * spare
+    enough = min(within) > 0 and min(within[0] * within[1], height * width - within[0] * within[1]) >= _FEWEST
+    if not enough:
+        return pixels
+    mask = np.zeros((height, width), np.uint8)
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    colours = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB) if pixels.ndim == 2 else pixels
+    # Its mixtures of colours begin with means drawn at random, by a generator that each thread has of its own.
+    cv2.setRNGSeed(0)
+    cv2.grabCut(colours, mask, (spare, spare, *within), *models, iterations, cv2.GC_INIT_WITH_RECT)
+    # GC_FGD and GC_PR_FGD are odd, GC_BGD and GC_PR_BGD even.
+    return cv2.bitwise_and(pixels, pixels, mask=mask % 2)  # type: ignore[return-value]
+
+
 def apply(pixels: Pixels, given: Iterable[steps.Step]) -> Pixels:
     """Apply steps of `image.steps` in order."""
     for name, numbers in map(steps.numbers, given):
@@ -130,12 +152,15 @@ def apply(pixels: Pixels, given: Iterable[steps.Step]) -> Pixels:
     return pixels
 
 
+_FEWEST = 5
+"""Pixels that GrabCut needs of either kind: as many as its mixtures have parts."""
+
 _FUNCTIONS: dict[str, Callable[..., Pixels]] = {
     function.__name__: function
     for function in (
         *(equalize, clahe, threshold, otsu, adaptive_threshold),
         *(blur, median, sharpen, erode, dilate, open, close),
-        *(gradient, canny, hsv, lab, invert, trim),
+        *(gradient, canny, hsv, lab, invert, trim, grabcut),
     )
 }
 
