@@ -33,10 +33,10 @@ INDEX_COLUMNS = ("id", "label", "split", "width", "height", "bytes", "sha256", "
 """Columns of ``index.csv``.
 
 ``id`` names the image's file inside the source, with ``#1`` or another number behind it where it is a part of that
-(``image.boxes``); ``label`` is its class, empty where it has none; ``split`` is
-``train``, ``validation`` or ``test`` where the source came split, else empty; ``width`` and ``height`` are those of the
-picture or the part as it came, in pixels, and ``bytes`` the length of its file; ``sha256`` is that of the file; ``phash`` a 64-bit
-perceptual hash, as 16 hexadecimal digits.
+(``image.boxes``); ``label`` is its class, empty where it has none; ``split`` is ``train``, ``validation`` or ``test``
+where the source came split, else empty; ``width`` and ``height`` are those of the picture as it came, or of the part,
+in pixels, and ``bytes`` the length of its file; ``sha256`` is that of the file; ``phash`` a 64-bit perceptual hash, as
+16 hexadecimal digits.
 """
 
 

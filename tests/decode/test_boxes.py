@@ -191,6 +191,13 @@ def test_boxes_are_those_of_the_whole_source(root: Path) -> None:
     ]
 
 
+def test_a_picture_is_found_by_the_end_of_a_path_of_another_machine_and_in_any_case(root: Path) -> None:
+    pack(pictures())
+    in_inbox({"b.csv": "Image Path;XMin;YMin;XMax;YMax\nC:\\set\\A\\1.PNG;4;6;24;16\n/home/b/2;0;0;20;10\n"})
+    run(root, boxes="b.csv")
+    assert list(index()["id"]) == ["a/1.png#1", "b/2.png#1"]
+
+
 def test_without_labels_of_their_own_boxes_have_that_of_the_picture(root: Path) -> None:
     pack(pictures())
     rows = [f"{name},{x},{y},{right},{bottom}" for name, x, y, right, bottom, _ in BOXES]

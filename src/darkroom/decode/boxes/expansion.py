@@ -77,7 +77,7 @@ def expanded(
 
 def _cut(pictures: dict[str, Member], boxes: Sequence[Annotated]) -> tuple[list[Member], list[Rejection]]:
     ids = list(pictures)
-    wanted = {path for one in boxes for path in one.pictures}
+    wanted = {path_of(path) for one in boxes for path in one.pictures}
     indexes = PathIndex(ids, wanted), PathIndex([posixpath.splitext(id)[0] for id in ids], wanted)
     known: dict[tuple[str, tuple[str, ...]], str | None] = {}
     said_by: dict[str, str] = {}
@@ -103,7 +103,7 @@ def _meant(
     where: str, paths: tuple[str, ...], ids: Sequence[str], indexes: tuple[PathIndex, PathIndex]
 ) -> str | None:
     """Return the id of the picture that ``paths`` mean, as it is called or without its suffix; None: there is none."""
-    for path in paths:
+    for path in map(path_of, paths):
         for index in indexes:
             number, _ = index.find(path)
             if number == AMBIGUOUS:
