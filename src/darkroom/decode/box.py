@@ -78,8 +78,9 @@ class Box(NamedTuple):
             )
         spare = margin * max(right - left, bottom - top)
         return Edges(
-            max(0, math.floor(left - spare)),
-            max(0, math.floor(top - spare)),
-            min(width, math.ceil(right + spare)),
-            min(height, math.ceil(bottom + spare)),
+            # Bounded first: what is infinite has no floor.
+            math.floor(max(0, left - spare)),
+            math.floor(max(0, top - spare)),
+            math.ceil(min(width, right + spare)),
+            math.ceil(min(height, bottom + spare)),
         )

@@ -28,7 +28,7 @@ def read(found: Sequence[BoxFile]) -> Iterator[Annotated]:
     for file in found:
         try:
             root = ElementTree.fromstring(file.read())
-        except ElementTree.ParseError as error:
+        except (ElementTree.ParseError, ValueError, LookupError) as error:  # the last two: of its encoding
             raise UserError(f"{file.where}: not XML: {error}") from None
         if root.tag != "annotation":
             raise UserError(f"{file.where}: got <{root.tag}>, expected <annotation> as of Pascal VOC")

@@ -51,21 +51,17 @@ def read(found: Sequence[BoxFile]) -> Iterator[Annotated]:
 
 
 def _classes(file: BoxFile) -> dict[int, str]:
-    text = _text(file)
-    if file.path.lower().endswith((".yaml", ".yml")):
-        try:
-            content = YAML(typ="safe").load(text)
-        except YAMLError as error:
-            raise UserError(f"{file.where}: not YAML: {' '.join(str(error).split())}") from None
-        names = content.get("names") if isinstance(content, dict) else None
-        if not isinstance(names, list | dict):
-            raise UserError(f"{file.where}: names: expected a list of the classes, or a mapping of numbers")
-    else:
-        names = text.split("\n")
-        while names and not names[-1].strip():
-            names.pop()
-    numbered = names.items() if isinstance(names, dict) else enumerate(names)
-    return {int(number(file.where, "names", key)): str(name).strip() for key, name in numbered}
+    if not file.path.lower().endswith((".yaml", ".yml")):
+        return {place: name.strip() for place, name in enumerate(_text(file).rstrip().splitlines())}
+    try:
+        content = YAML(typ="safe").load(_text(file))
+    except YAMLError as error:
+        raise UserError(f"{file.where}: not YAML: {' '.join(str(error).split())}") from None
+    names = content.get("names") if isinstance(content, dict) else None
+    numbered = dict(enumerate(names)) if isinstance(names, list) else names
+    if not isinstance(numbered, dict) or any(isinstance(name, list | dict) for name in numbered.values()):
+        raise UserError(f"{file.where}: names: expected a list of the classes, or a mapping of numbers")
+    return {int(number(file.where, "names", key)): str(name).strip() for key, name in numbered.items()}
 
 
 def _boxes(file: BoxFile, classes: dict[int, str], named_by: str) -> Iterator[Annotated]:
@@ -76,7 +72,7 @@ def _boxes(file: BoxFile, classes: dict[int, str], named_by: str) -> Iterator[An
     if "labels" in parts:  # where Ultralytics looks for the pictures
         last = len(parts) - 1 - parts[::-1].index("labels")
         beside = ["/".join([*parts[:last], "images", *parts[last + 1 :], name])]
-    for line, text in enumerate(_text(file).split("\n"), 1):
+    for line, text in enumerate(_text(file).splitlines(), 1):
         fields = text.split()
         if not fields:
             continue
@@ -99,6 +95,6 @@ def _boxes(file: BoxFile, classes: dict[int, str], named_by: str) -> Iterator[An
 
 def _text(file: BoxFile) -> str:
     try:
-        return file.read().decode("utf-8-sig").replace("\r", "\n")
+        return file.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{file.where}: not UTF-8 text, at byte {error.start}") from None

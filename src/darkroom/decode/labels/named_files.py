@@ -74,4 +74,4 @@ class NamedFiles:
         try:
             return archives.read(member)
         except Rejected as error:
-            raise UserError(f"{member.id} of the source, which {self._key} names: {error}") from None
+            raise UserError(f"{member.id}, which {self._key} names: {error}") from None
