@@ -97,7 +97,11 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
     "CSV: parts": ({"b.csv": HEAD + "1.png,car,.1,.1,.2,1\n"}, "all within 0 and 1, which are parts"),
     "one picture in two files": (
         {"b.csv": HEAD + "1.png,car,1,1,2,2\n", "c.csv": HEAD + "a/1.png,car,1,1,2,2\n"},
-        r"bad/c\.csv: has boxes of a/1\.png, and so has data/inbox/bad/b\.csv",
+        r"bad/c\.csv: 'a/1\.png' would be a/1\.png, as is '1\.png' of data/inbox/bad/b\.csv; give the paths",
+    ),
+    "one picture by two paths": (
+        {"b.csv": HEAD + "train/1.png,car,1,1,2,2\ntest/1.png,car,1,1,2,2\n"},
+        r"bad/b\.csv: 'test/1\.png' would be a/1\.png, as is 'train/1\.png' of data/inbox/bad/b\.csv",
     ),
     "several pictures": (
         {"b.csv": HEAD + "same.png,car,1,1,2,2\n"},

@@ -50,7 +50,7 @@ def expanded(
     ------
     UserError
         The file of boxes is not there, cannot be read, or none of its boxes is of a picture of the source; a box means
-        several pictures, or two files have boxes of one picture.
+        several pictures, or two paths or files mean one picture.
     """
     if name is None:
         return list(members), []
@@ -60,7 +60,7 @@ def expanded(
     tables = [member for member in members if table and f"/{member.id}".endswith(f"/{path_of(table)}")]
     others = {*ours, *(member.id for member in tables)}
     pictures = {member.id: member for member in members if member.id not in others}
-    boxes = list(annotated)
+    boxes = [one._replace(pictures=tuple(map(path_of, one.pictures))) for one in annotated]
     cut, lost = _cut(pictures, boxes)
     if not cut:
         raise UserError(
@@ -77,17 +77,20 @@ def expanded(
 
 def _cut(pictures: dict[str, Member], boxes: Sequence[Annotated]) -> tuple[list[Member], list[Rejection]]:
     ids = list(pictures)
-    wanted = {path_of(path) for one in boxes for path in one.pictures}
+    wanted = {path for one in boxes for path in one.pictures}
     indexes = PathIndex(ids, wanted), PathIndex([posixpath.splitext(id)[0] for id in ids], wanted)
     known: dict[tuple[str, tuple[str, ...]], str | None] = {}
-    said_by: dict[str, str] = {}
+    said: dict[str, tuple[str, tuple[str, ...]]] = {}
     count: Counter[str] = Counter()
     cut, lost = [], []
     for where, paths, box in boxes:
         if (where, paths) not in known:
             known[where, paths] = id = _meant(where, paths, ids, indexes)
-            if id and said_by.setdefault(id, where) != where:
-                raise UserError(f"{where}: has boxes of {id}, and so has {said_by[id]}")
+            if id and said.setdefault(id, (where, paths)) != (where, paths):
+                other, (name, *_) = said[id]
+                raise UserError(
+                    f"{where}: {paths[0]!r} would be {id}, as is {name!r} of {other}; give the paths"
+                )
         id = known[where, paths]
         called = id or archives.shown(paths[0])
         count[called] += 1
@@ -103,7 +106,7 @@ def _meant(
     where: str, paths: tuple[str, ...], ids: Sequence[str], indexes: tuple[PathIndex, PathIndex]
 ) -> str | None:
     """Return the id of the picture that ``paths`` mean, as it is called or without its suffix; None: there is none."""
-    for path in map(path_of, paths):
+    for path in paths:
         for index in indexes:
             number, _ = index.find(path)
             if number == AMBIGUOUS:
