@@ -114,7 +114,8 @@ def test_the_model_says_what_it_is(server, digits):
     assert about["classes"] == [str(digit) for digit in range(10)]
     assert about["shape"] == [16, 16, 1]
     # What a preparation of before did not say is told as what it meant.
-    assert about["preparation"] == PREPARATION | {"background": [255, 255, 255], "bit_depth": 16}
+    later = {"background": [255, 255, 255], "bit_depth": 16, "boxes": None, "box_margin": 0.1}
+    assert about["preparation"] == PREPARATION | later
     assert about["versions"] == {"keras": "3"}
     assert (about["max_bytes"], about["max_images"]) == (2_000_000, 12)
     assert about["model"] == str(digits.models / "model.keras")
