@@ -1,4 +1,4 @@
-"""The command-line interface ``darkroom``: recipes, comparison of runs, replicates and use of a trained model.
+"""The command-line interface ``darkroom``: recipes, comparison of runs, replicates, use and stress of a trained model.
 
 Everything heavy is imported inside the command that needs it, so that ``--help`` answers at once.
 """
@@ -291,6 +291,39 @@ def export_command(
 
     above = project.root() or Path()
     typer.echo(exporting.run(project.place(model), to, output, images or [], force, above))
+
+
+@command(app, "stress")
+def stress_command(
+    model: Annotated[
+        Path, typer.Argument(help="The folder with model.keras and model.json, or the model.keras itself.")
+    ] = Path("models"),
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Measure this kind of disturbance alone; repeatable. One of gaussian_noise, gaussian_blur, jpeg, "
+            "brightness, contrast, rotation, scale, occlusion, fgsm and pgd.",
+            metavar="NAME",
+        ),
+    ] = None,
+    images: Annotated[
+        int, typer.Option(min=1, help="Use at most this many test images, of each class in proportion.")
+    ] = 500,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of noise, places, directions and the starts of attacks.")
+    ] = 0,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Write stress.json, stress.csv and stress.html to this folder."),
+    ] = Path("stress"),
+) -> None:
+    """Measure how accurate the model stays on test images that are disturbed or attacked.
+
+    Each accuracy is compared with that on the same images as they are; every kind has five severities.
+    """
+    from darkroom.stress import command as stress
+
+    typer.echo(stress.run(model, kind or [], images, seed, output, Path()))
 
 
 @command(app, "predict")

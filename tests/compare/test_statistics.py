@@ -45,22 +45,49 @@ def test_wilson_is_scipys(right: int, images: int) -> None:
     assert intervals.wilson(right, images) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
-@pytest.mark.parametrize(("only_a", "only_b", "images"), [(20, 41, 602), (101, 59, 1600), (3, 9, 60)])
-def test_the_bootstrap_is_that_of_resampled_images(only_a: int, only_b: int, images: int) -> None:
-    outcomes = np.repeat([-1, 1, 0], [only_a, only_b, images - only_a - only_b])
-    expected = scipy.stats.bootstrap(
-        (outcomes,), np.mean, n_resamples=20_000, method="percentile", batch=200, rng=np.random.default_rng(1)
-    ).confidence_interval
-    got = statistics.bootstrap(only_a, only_b, images)
-    assert got == pytest.approx((expected.low, expected.high), abs=1.5 / images)
-    assert statistics.bootstrap(only_a, only_b, images) == got
+@pytest.mark.parametrize(
+    ("only_a", "only_b", "images", "low", "high"),
+    [
+        # Fagerland, Lydersen and Laake, Statistics in Medicine 33 (2014): airways before and after a transplantation.
+        (7, 1, 21, -0.517, -0.026),
+        # None discordant: what is left of the score is Wilson's for none of 256, z² / (n + z²).
+        (0, 0, 256, -0.014784, 0.014784),
+    ],
+)
+def test_the_paired_interval_is_the_published_one(
+    only_a: int, only_b: int, images: int, low: float, high: float
+) -> None:
+    assert statistics.paired_interval(only_a, only_b, images) == pytest.approx((low, high), abs=5e-4)
 
 
-def test_the_bootstrap_of_many_images_is_the_normal_interval() -> None:
+@pytest.mark.parametrize(
+    ("only_a", "only_b", "images"), [(20, 41, 602), (101, 59, 1600), (3, 9, 60), (0, 4, 9)]
+)
+def test_at_the_ends_of_the_paired_interval_the_score_is_just_not_rejected(
+    only_a: int, only_b: int, images: int
+) -> None:
+    for end in statistics.paired_interval(only_a, only_b, images):
+        # The likelihood itself, maximized over the share that only A gets right.
+        def misfit(only: float, end: float = end) -> float:
+            other = only + end
+            counts, shares = (only_a, only_b, images - only_a - only_b), (only, other, 1 - only - other)
+            return -sum(
+                scipy.special.xlogy(count, max(share, 1e-300))
+                for count, share in zip(counts, shares, strict=True)
+            )
+
+        found = scipy.optimize.minimize_scalar(
+            misfit, bounds=(max(0, -end), (1 - end) / 2), options={"xatol": 1e-12}
+        )
+        variance = images * (2 * found.x + end - end**2)
+        assert abs(only_b - only_a - images * end) / np.sqrt(variance) == pytest.approx(intervals.Z, rel=1e-4)
+
+
+def test_the_paired_interval_of_many_images_is_the_normal_one() -> None:
     # Each of 20,000 images adds -1, 0 or 1 with the mean 1/8 and the variance 1/2 - 1/64.
-    low, high = statistics.bootstrap(3750, 6250, 20_000)
+    low, high = statistics.paired_interval(3750, 6250, 20_000)
     error = np.sqrt((1 / 2 - 1 / 64) / 20_000)
-    assert [(low - 1 / 8) / error, (high - 1 / 8) / error] == pytest.approx([-1.96, 1.96], abs=0.08)
+    assert [(low - 1 / 8) / error, (high - 1 / 8) / error] == pytest.approx([-1.96, 1.96], abs=0.01)
 
 
 def test_connors_sample_size_is_the_published_calculators() -> None:
@@ -135,5 +162,6 @@ def test_swapping_the_two_mirrors_everything(only_a: int, only_b: int, both: int
     images = only_a + only_b + both
     assert statistics.mcnemar(only_a, only_b) == statistics.mcnemar(only_b, only_a)
     assert 0 <= statistics.mcnemar(only_a, only_b) <= 1
-    low, high = statistics.bootstrap(only_a, only_b, images)
+    low, high = statistics.paired_interval(only_a, only_b, images)
     assert -1 <= low <= (only_b - only_a) / images <= high <= 1
+    assert statistics.paired_interval(only_b, only_a, images) == (-high, -low)

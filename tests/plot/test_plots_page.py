@@ -150,6 +150,22 @@ def test_a_diff_draws_both_runs(charts, browser):
     assert browser.evaluate(matrices) == 2
 
 
+def test_accuracy_under_stress_is_drawn_with_a_curve_a_kind_beside_another_run(charts, browser):
+    path = charts.folder / "stress/stress.csv"
+    rows = [[kind, n, 10 * n, "%", 0.9 - 0.1 * n] for kind in ("jpeg", "scale") for n in range(6)]
+    files.write_csv(path, ["kind", "severity", "amount", "unit", "accuracy"], rows)
+    charts.git("add", "stress")
+    charts.git("commit", "--quiet", "--message", "Stress")
+    files.write_csv(path, ["kind", "severity", "amount", "unit", "accuracy"], rows[:9])
+    asked = ("--targets", "stress/stress.csv", "--template", "stress", "-x", "severity", "-y", "accuracy")
+    charts.dvc("plots", "diff", "HEAD", *asked)
+    browser.open(charts.page, 1280)
+    browser.evaluate(DRAWN)
+    assert browser.evaluate("document.querySelectorAll('.mark-line path').length") == 4
+    dots = "document.querySelectorAll('.mark-symbol.role-mark path').length"
+    assert browser.evaluate(dots) == 12 + 9
+
+
 def test_the_page_follows_a_phones_width_and_the_dark(charts, browser):
     charts.dvc("plots", "show")
     browser.open(charts.page, 390, "dark")

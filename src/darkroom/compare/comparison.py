@@ -106,7 +106,7 @@ class Comparison:
         return verdict.decided(self.better, self.difference, self.low, self.high, self.p)
 
 
-def compare(a: pd.DataFrame, b: pd.DataFrame, seed: int = 0) -> Comparison:
+def compare(a: pd.DataFrame, b: pd.DataFrame) -> Comparison:
     """Compare two prediction tables on the images they have in common.
 
     Parameters
@@ -114,8 +114,6 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, seed: int = 0) -> Comparison:
     a, b : DataFrame
         Columns id, label, predicted and ``p_<class>`` for each class; one row a test image. ``sha256`` of the image's
         file, where it is known, tells images of one name apart.
-    seed : int
-        Of the bootstrap.
 
     Raises
     ------
@@ -133,7 +131,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, seed: int = 0) -> Comparison:
     right_a = (pairs["predicted_a"] == pairs["label_a"]).to_numpy()
     right_b = (pairs["predicted_b"] == pairs["label_a"]).to_numpy()
     only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
-    low, high = statistics.bootstrap(only_a, only_b, len(pairs), seed)
+    low, high = statistics.paired_interval(only_a, only_b, len(pairs))
     return Comparison(
         images=len(pairs),
         images_a=len(a),

@@ -54,7 +54,7 @@ def evaluate(
     if not len(test):
         raise UserError(f"{split / 'split.csv'}: no image is in test; set split.test in params.yaml above 0")
     classifier = Classifier(models, evaluate.batch_size)
-    _check_fits(classifier, source, models, images)
+    check_fits(classifier, source, models, images)
     classes = classifier.classes
 
     files.empty_folder(predictions)
@@ -87,7 +87,7 @@ def _defined(figures: Mapping[str, float]) -> dict[str, float]:
     return {name: rounded(value) for name, value in figures.items() if math.isfinite(value)}
 
 
-def _check_fits(classifier: Classifier, source: Images, models: Path, images: Path) -> None:
+def check_fits(classifier: Classifier, source: Images, models: Path, images: Path) -> None:
     """Raise a UserError unless the model takes these images and knows these classes."""
     described = source.description["classes"]
     for what, has, given in (

@@ -9,11 +9,10 @@ from typing import Protocol
 
 import numpy as np
 
-from darkroom import UserError, split_files
-from darkroom.array_types import Pixels, Rows
+from darkroom import UserError, pipeline_images
+from darkroom.array_types import Pixels
 from darkroom.decode.archives import names
 from darkroom.decode.rejections import Rejection
-from darkroom.images import Images
 from darkroom.predict import inputs
 from darkroom.predict.batches import batches
 from darkroom.predict.inputs import Picture, Sources
@@ -64,20 +63,14 @@ def opened(paths: Sequence[Path], project: Path, shape: Shape) -> Iterator[Pictu
 
 class _OfPipeline:
     def __init__(self, project: Path, shape: Shape) -> None:
-        folder, table = project / "data" / "images", project / "data" / "split" / "split.csv"
-        for needed in (folder / "images.json", table):
-            if not needed.is_file():
-                raise UserError(
-                    f"{needed}: no such file, so there are no test images to check on; `dvc repro split` makes it, "
-                    "or name pictures with --images"
-                )
-        self._source = Images(folder)
-        rows = _test_rows(table)
+        self._source, rows = pipeline_images.of_part(
+            project, "test", "to check on", "name pictures with --images"
+        )
         if self._source.shape != shape:
             given, wanted = ("x".join(map(str, sizes)) for sizes in (self._source.shape, shape))
             raise UserError(
-                f"{folder / 'images.json'}: images of {given}, and the model takes {wanted}; `dvc repro` makes both "
-                "again, or name pictures with --images"
+                f"{self._source.folder / 'images.json'}: images of {given}, and the model takes {wanted}; `dvc repro` "
+                "makes both again, or name pictures with --images"
             )
         self._rows = rows[np.linspace(0, len(rows) - 1, min(MOST, len(rows))).round().astype(int)]
         self.kind = f"of {len(rows)} test images" if len(rows) > MOST else "test images"
@@ -109,12 +102,3 @@ class _OfFiles:
                 f"--images: none of {len(self.bad)} files is a picture to check on; the first, "
                 f"{names.shown(first.id)}: {names.shown(first.why)}"
             )
-
-
-def _test_rows(table: Path) -> Rows:
-    rows = split_files.rows_of(split_files.read_table(table.parent), "test")
-    if not len(rows):
-        raise UserError(
-            f"{table}: no image is in test, so there is none to check on; name pictures with --images"
-        )
-    return rows

@@ -1,8 +1,9 @@
 """HTML built from values: text that is not HTML yet is escaped, so that a class may be called ``<script>``."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib import resources
+from string import Template
 
 
 class Html(str):
@@ -77,6 +78,32 @@ def pairs(caption: str, rows: Iterable[tuple[str, Content]]) -> Html:
     """Return names and their values, as a table without a head row."""
     body = [element("tr", element("th", name, scope="row"), element("td", value)) for name, value in rows]
     return element("table", element("caption", caption), element("tbody", *body), class_="pairs")
+
+
+def page(title: str, header: Html, sections: Mapping[str, Html], style: str = "") -> str:
+    """Return a whole page in the style of the report, which loads nothing.
+
+    Parameters
+    ----------
+    title : str
+    header : Html
+    sections : mapping of str to Html
+        By their headings, to which the links at the top lead.
+    style : str
+        Rules beside those of ``page.css``.
+    """
+    ids = {name: name.lower().replace(" ", "-") for name in sections}
+    bodies = [
+        element("section", element("h2", name), body, id=ids[name], aria_label=name)
+        for name, body in sections.items()
+    ]
+    return Template(resource("page.html")).substitute(
+        title=element("title", title),
+        style=resource("page.css") + style,
+        header=header,
+        links=joined(element("a", name, href=f"#{ids[name]}") for name in sections),
+        sections=joined(bodies),
+    )
 
 
 def _written(child: Content) -> str:

@@ -1,12 +1,11 @@
 """The report: one HTML file that works offline, on a phone, in dark mode and in print."""
 
 from collections.abc import Mapping
-from string import Template
 from typing import Any
 
 from darkroom.plot import data_sections, formatting, result_sections
 from darkroom.plot.formatting import percent
-from darkroom.plot.html import Html, element, joined, resource
+from darkroom.plot.html import Html, element, joined, page
 from darkroom.plot.stage_outputs import Results
 
 
@@ -32,19 +31,7 @@ def report(results: Results, charts: Mapping[str, Html], most: int) -> str:
         "Occlusion": result_sections.occlusion(results),
         "Settings": result_sections.settings(results),
     }
-    links = [element("a", title, href=f"#{title.lower()}") for title in sections]
-    bodies = [
-        element("section", element("h2", title), body, id=title.lower(), aria_label=title)
-        for title, body in sections.items()
-    ]
-    template = Template(resource("page.html"))
-    return template.substitute(
-        title=element("title", f"{headline(results)} {formatting.DASH} Darkroom"),
-        style=resource("page.css"),
-        header=header(results),
-        links=joined(links),
-        sections=joined(bodies),
-    )
+    return page(f"{headline(results)} {formatting.DASH} Darkroom", header(results), sections)
 
 
 def headline(results: Results) -> str:
