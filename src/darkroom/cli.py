@@ -282,6 +282,13 @@ def export_command(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing export.")] = False,
+    int8: Annotated[
+        bool,
+        typer.Option(
+            "--int8",
+            help="With --to tflite: quantize to whole numbers, and measure the accuracy on the test images.",
+        ),
+    ] = False,
 ) -> None:
     """Export the model to ONNX, TFLite or SavedModel.
 
@@ -290,7 +297,7 @@ def export_command(
     from darkroom.export import command as exporting
 
     above = project.root() or Path()
-    typer.echo(exporting.run(project.place(model), to, output, images or [], force, above))
+    typer.echo(exporting.run(project.place(model), to, output, images or [], force, above, int8=int8))
 
 
 @command(app, "stress")
@@ -323,7 +330,8 @@ def stress_command(
     """
     from darkroom.stress import command as stress
 
-    typer.echo(stress.run(model, kind or [], images, seed, output, Path()))
+    above = project.root() or Path()
+    typer.echo(stress.run(project.place(model), kind or [], images, seed, output, above))
 
 
 @command(app, "predict")

@@ -13,7 +13,7 @@ NAMED = {kind.name: kind for kind in KINDS}
 def levels(kind: Kind, *lost: int) -> list[Level]:
     """Return severities at which so many of 100 images are lost; 90 are right as they are, one more is won."""
     return [
-        Level(number, amount, 100, right=91 - some, lost=some, won=1)
+        Level(100, 91 - some, some, 1, severity=number, amount=amount)
         for number, (amount, some) in enumerate(zip(kind.amounts, lost, strict=True), 1)
     ]
 

@@ -2,8 +2,9 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
-from darkroom import backends
+from darkroom import UserError, backends
 from darkroom.decode.archives import names
 from darkroom.evaluate.classifier import described
 from darkroom.export import formats, metadata, output, parity, parity_images
@@ -13,7 +14,14 @@ from darkroom.predict.model import load
 
 
 def run(
-    model: Path, to: str, destination: Path | None, images: list[Path], force: bool, project: Path
+    model: Path,
+    to: str,
+    destination: Path | None,
+    images: list[Path],
+    force: bool,
+    project: Path,
+    *,
+    int8: bool = False,
 ) -> str:
     """Export a model, check it, and return what to tell the user.
 
@@ -31,6 +39,8 @@ def run(
         Replace what an earlier export wrote there.
     project : Path
         The folder with ``data/``.
+    int8 : bool
+        Quantize to whole numbers; tflite alone.
 
     Raises
     ------
@@ -41,25 +51,51 @@ def run(
     format = formats.named(to)
     file, description = described(model)
     path = output.destination(destination, file, format, force)
+    if int8:
+        if format.name != "tflite" or images:
+            what = "--images" if images else f"--to {format.name}"
+            raise UserError(
+                f"{what}: --int8 is for --to tflite, calibrated and checked on images of the pipeline, whose classes "
+                "are known; leave one of the two out"
+            )
+        with output.staged(path) as part, quiet():
+            _start(description)
+            return f"{path}: {_quantized(model, format, part, project)}"
     with (
         parity_images.opened(images, project, tuple(description["shape"])) as chosen,
         output.staged(path) as part,
         quiet(),
     ):
-        # Always on TensorFlow, which alone writes all formats: weights are portable. And on its CPU, since a GPU may
-        # round products to fewer digits than the tolerance allows.
-        backends.start(
-            "tensorflow",
-            "cpu",
-            description["threads"],
-            description["deterministic"],
-            description["params"].get("train", {}).get("instruction_set", "native"),
-            "darkroom export",
-        )
+        _start(description)
         agreement = _written(model, format, part, chosen)
     for one in chosen.bad:
         print(f"{names.shown(one.id)}: {names.shown(one.why)}", file=sys.stderr)
     return f"{path}: {_words(agreement, chosen)}"
+
+
+def _start(description: dict[str, Any]) -> None:
+    # Always on TensorFlow, which alone writes all formats: weights are portable. And on its CPU, since a GPU may round
+    # products to fewer digits than the tolerance allows.
+    backends.start(
+        "tensorflow",
+        "cpu",
+        description["threads"],
+        description["deterministic"],
+        description["params"].get("train", {}).get("instruction_set", "native"),
+        "darkroom export",
+    )
+
+
+def _quantized(model: Path, format: Format, part: Path, project: Path) -> str:
+    from darkroom.export import int8
+
+    certificate, calibration = int8.write(
+        load(model, parity_images.BATCH, "tensorflow"), format, part, project
+    )
+    return (
+        f"in whole numbers (int8), scaled on {calibration} training images; of {certificate.images} test images "
+        f"{certificate.accuracy:.4f} are right, {certificate.beside} beside Keras"
+    )
 
 
 def _written(model: Path, format: Format, part: Path, chosen: parity_images.Pictures) -> parity.Agreement:

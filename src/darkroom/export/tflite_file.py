@@ -23,6 +23,11 @@ def write(graph: Graph, path: Path, about: dict[str, Any]) -> None:
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph.signature], graph)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     path.write_bytes(converter.convert())
+    attach(about, path)
+
+
+def attach(about: dict[str, Any], path: Path) -> None:
+    """Append ``about`` to the file at ``path``."""
     with zipfile.ZipFile(path, "a") as archive:
         # ZipInfo's own date is 1980, and the same every time.
         archive.writestr(zipfile.ZipInfo(FILE), json.dumps(about, ensure_ascii=False, indent=2) + "\n")

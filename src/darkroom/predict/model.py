@@ -30,10 +30,12 @@ class Model:
         The model's file.
     network : keras.Model
         Raw pixels in, the outputs of the head out.
+    classifier : Classifier
+        What predicts.
     """
 
     def __init__(self, classifier: Classifier, preparation: Preparation, path: Path) -> None:
-        self._classifier = classifier
+        self.classifier = classifier
         self.path = path
         self.preparation = preparation
         self.description: dict[str, Any] = classifier.description
@@ -62,7 +64,7 @@ class Model:
         pixels : uint8, (images, height, width, channels)
             Prepared pictures, any number of them.
         """
-        return self._classifier.probabilities(pixels)
+        return self.classifier.probabilities(pixels)
 
 
 def load(path: Path, batch_size: int, backend: str | None = None, precision: Precision = "float32") -> Model:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from darkroom import UserError
+from darkroom import logits
 from darkroom.array_types import ClassNumbers, Floats, Pixels
 from darkroom.stress.disturbances import Batch
 
@@ -113,17 +113,9 @@ def gradient_of(network: Any) -> Gradient:
     UserError
         The last layer is another one.
     """
-    import keras
     import tensorflow as tf
 
-    head = network.layers[-1]
-    kinds = {keras.activations.softmax, keras.activations.sigmoid}
-    if not isinstance(head, keras.layers.Dense) or head.activation not in kinds:
-        raise UserError(
-            f"the model's last layer is {type(head).__name__}; expected a dense one with a softmax or a sigmoid, as "
-            "`dvc repro train` makes it, to attack the model; --kind chooses disturbances that are no attacks"
-        )
-    features = keras.Model(network.inputs, head.input)
+    logits_of = logits.of(network, "to attack the model; --kind chooses disturbances that are no attacks")
     shapes = (tf.TensorSpec((None, *network.input_shape[1:]), tf.float32), tf.TensorSpec((None,), tf.int64))
 
     # Without autograph, which would write the function's code into the folder for temporary files.
@@ -131,13 +123,10 @@ def gradient_of(network: Any) -> Gradient:
     def gradient(pixels: Any, labels: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(pixels)
-            logits = tf.cast(features(pixels, training=False), tf.float32) @ head.kernel
-            logits = logits + head.bias if head.use_bias else logits
-            if logits.shape[-1] == 1:  # a sigmoid is a softmax beside a zero
-                logits = tf.concat([tf.zeros_like(logits), logits], axis=1)
-            true = tf.one_hot(labels, logits.shape[-1], on_value=True, off_value=False)
-            others = tf.reduce_logsumexp(tf.where(true, tf.float32.min, logits), axis=1)
-            ratio = others - tf.reduce_sum(tf.where(true, logits, 0.0), axis=1)
+            found = logits_of(pixels)
+            true = tf.one_hot(labels, found.shape[-1], on_value=True, off_value=False)
+            others = tf.reduce_logsumexp(tf.where(true, tf.float32.min, found), axis=1)
+            ratio = others - tf.reduce_sum(tf.where(true, found, 0.0), axis=1)
         return tape.gradient(ratio, pixels)
 
     return lambda pixels, labels: np.asarray(gradient(pixels, labels), np.float32)

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from darkroom import intervals
-from darkroom.compare import statistics, verdict
+from darkroom.compare.paired import Paired
 
 COLUMNS = (
     "kind", "severity", "amount", "unit", "images",
@@ -13,7 +12,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Level:
+class Level(Paired):
     """One severity of a kind.
 
     Attributes
@@ -22,46 +21,12 @@ class Level:
         1 to 5.
     amount : float
         In the unit of the kind.
-    lost, won : int
-        Images right as they are and wrong disturbed, and the other way round.
-    images, right : int
-        All, and those right disturbed.
     """
 
     severity: int
     amount: float
-    images: int
-    right: int
-    lost: int
-    won: int
-
-    @property
-    def accuracy(self) -> float:
-        """Share of the images that are right disturbed."""
-        return self.right / self.images
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Its 95 % interval (Wilson)."""
-        return intervals.wilson(self.right, self.images)
-
-    @property
-    def difference(self) -> float:
-        """The accuracy less that on the same images as they are."""
-        return (self.won - self.lost) / self.images
-
-    @property
-    def difference_interval(self) -> tuple[float, float]:
-        """Its paired 95 % interval."""
-        return statistics.paired_interval(self.lost, self.won, self.images)
 
     @property
     def figures(self) -> tuple[float, ...]:
         """All of them, in the order of :data:`COLUMNS`."""
         return (self.accuracy, *self.interval, self.difference, *self.difference_interval)
-
-    @property
-    def beside(self) -> str:
-        """The difference and its interval in percentage points."""
-        low, high = (verdict.points(end) for end in self.difference_interval)
-        return f"{verdict.points(self.difference, sign=True)} points ({low} to {high})"

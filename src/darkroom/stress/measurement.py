@@ -6,6 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from darkroom.array_types import ClassNumbers, Pixels, Rows
+from darkroom.compare.paired import counts
 from darkroom.evaluate import generalization
 from darkroom.evaluate.classifier import Classifier
 from darkroom.evaluate.stage import numbers
@@ -73,27 +74,19 @@ def measure(
                     predicted[kind][step, here] = predict(made)
                     pictures[kind][step, inside] = made[shown[inside] - here.start]
                 progress.update(len(pixels))
-    levels = {kind: _levels(kind, predicted[kind] == actual, clean == actual) for kind in chosen}
+    right = clean == actual
+    levels = {
+        kind: [
+            Level(*counts(row == actual, right), severity, amount)
+            for severity, (amount, row) in enumerate(zip(kind.amounts, predicted[kind], strict=True), 1)
+        ]
+        for kind in chosen
+    }
     examples = Examples(rows[shown], pictures, {kind: predicted[kind][:, shown] for kind in chosen})
-    return Stress(len(rows), int((clean == actual).sum()), of_test, levels), examples
+    return Stress(len(rows), int(right.sum()), of_test, levels), examples
 
 
 def _examples(right: np.ndarray) -> Rows:
     """Return the positions of images that are right as they are, evenly spread; of others where none is."""
     candidates = np.flatnonzero(right) if right.any() else np.arange(len(right))
     return generalization.sample(candidates, EXAMPLES)
-
-
-def _levels(kind: Kind, right: np.ndarray, clean: np.ndarray) -> list[Level]:
-    """Return the counts of each severity: ``right`` is bool (severities, images), ``clean`` (images,)."""
-    return [
-        Level(
-            severity,
-            amount,
-            len(clean),
-            int(row.sum()),
-            lost=int((clean & ~row).sum()),
-            won=int((~clean & row).sum()),
-        )
-        for severity, (amount, row) in enumerate(zip(kind.amounts, right, strict=True), 1)
-    ]

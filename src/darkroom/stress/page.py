@@ -84,10 +84,10 @@ def _measured(result: Stress, kind: Kind, levels: Sequence[Level]) -> Html:
         ]
         for level in levels
     ]
-    head = (kind.unit, "accuracy", "95 % interval", "points beside clean", "95 % interval")
-    figures = table("In figures", head, rows)
+    head = ("amount", "accuracy", "95 % interval", "points beside clean", "95 % interval")
+    figures = table(f"Amounts: {kind.unit}", head, rows)
     caption = "Accuracy with its 95 % interval; dotted: as they are"
-    return element("div", figure(chart, caption), figures, class_="columns")
+    return element("div", figure(chart, caption), figures, class_="columns measured")
 
 
 def _examples(

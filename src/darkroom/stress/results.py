@@ -95,7 +95,7 @@ class Stress:
     def rows(self) -> Iterator[list[object]]:
         """Yield the table of figures, a row a severity, with :data:`COLUMNS`; each kind begins with severity 0."""
         for kind, levels in self.levels.items():
-            clean = Level(0, 0, self.images, self.right, 0, 0)
+            clean = Level(self.images, self.right, 0, 0, severity=0, amount=0)
             yield [kind.name, 0, "", kind.unit, self.images, clean.accuracy, *clean.interval, 0.0, 0.0, 0.0]
             for level in levels:
                 about = (kind.name, level.severity, f"{level.amount:g}", kind.unit, level.images)
