@@ -386,6 +386,13 @@ def predict_command(
             help="Reject files, and archives whose unpacked content is, above this many bytes.",
         ),
     ] = 20_000_000_000,
+    submit: Annotated[
+        str | None,
+        typer.Option(
+            help="With --format kaggle and --output: submit the file to this competition, by the official client.",
+            metavar="COMPETITION",
+        ),
+    ] = None,
 ) -> None:
     """Predict the class of new images, preprocessed exactly as in training.
 
@@ -393,7 +400,9 @@ def predict_command(
     """
     from darkroom.predict import command as prediction
 
-    options = prediction.Options(output, form, top, label, batch_size, workers, backend, precision, max_bytes)
+    options = prediction.Options(
+        output, form, top, label, batch_size, workers, backend, precision, max_bytes, submit
+    )
     if prediction.run(project.place(model), paths, options):
         raise typer.Exit(2)
 

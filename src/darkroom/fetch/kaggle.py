@@ -43,6 +43,11 @@ class Wanted(NamedTuple):
         version = f", source.version: {self.version}" if self.version is not None else ""
         return f"params.yaml: source.dataset: {self.dataset}{version}"
 
+    @property
+    def again(self) -> str:
+        """What to do when the connection broke off."""
+        return "run again: what has come is kept"
+
 
 def fetch_kaggle(
     wanted: Wanted, max_bytes: int, raw: Path, partials: Path, patience: Patience
@@ -108,7 +113,7 @@ def _check(wanted: Wanted) -> None:
 def _download(wanted: Wanted, max_bytes: int, place: Path, patience: Patience) -> None:
     # The client talks on stdout, of absolute paths and, when a transfer breaks off, of signed addresses.
     with contextlib.redirect_stdout(io.StringIO()):
-        api = _client(wanted, max_bytes, patience)
+        api = client(wanted, max_bytes, patience)
         quiet = not sys.stderr.isatty()
         try:
             if wanted.competition is not None:
@@ -117,9 +122,9 @@ def _download(wanted: Wanted, max_bytes: int, place: Path, patience: Patience) -
                 name = "/".join(str(part) for part in (wanted.dataset, wanted.version) if part is not None)
                 api.dataset_download_files(name, path=str(place), quiet=quiet, unzip=False)
         except requests.exceptions.HTTPError as error:
-            raise UserError(_refusal(wanted, error.response.status_code)) from None
+            raise UserError(refusal(wanted, error.response.status_code)) from None
         except requests.exceptions.RequestException:
-            raise UserError(_unreachable(wanted)) from None
+            raise UserError(unreachable(wanted)) from None
         except ValueError:  # the client's word for a file of another length than was announced
             for path in place.iterdir():
                 path.unlink()
@@ -128,8 +133,16 @@ def _download(wanted: Wanted, max_bytes: int, place: Path, patience: Patience) -
             ) from None
 
 
-def _client(wanted: Wanted, max_bytes: int, patience: Patience) -> Any:
-    """Return the official client, logged in."""
+def client(wanted: Wanted, max_bytes: int, patience: Patience) -> Any:
+    """Return the official client, logged in.
+
+    It talks on stdout: whoever uses it leads that away.
+
+    Raises
+    ------
+    UserError
+        The credentials are missing or refused, or Kaggle does not answer.
+    """
     # Importing it tries to log in, and takes a second: only who fetches from Kaggle waits for it.
     from kaggle.api.kaggle_api_extended import KaggleApi
     from kagglesdk.kaggle_client import KaggleClient
@@ -171,9 +184,9 @@ def _client(wanted: Wanted, max_bytes: int, patience: Patience) -> Any:
         problem = "Kaggle refuses the credentials" if given else "no Kaggle credentials"
         raise UserError(f"{wanted.parameter}: {problem}; {_CREDENTIALS}") from None
     except requests.exceptions.HTTPError as error:
-        raise UserError(_refusal(wanted, error.response.status_code)) from None
+        raise UserError(refusal(wanted, error.response.status_code)) from None
     except requests.exceptions.RequestException:
-        raise UserError(_unreachable(wanted)) from None
+        raise UserError(unreachable(wanted)) from None
     return api
 
 
@@ -217,14 +230,13 @@ def _too_large(wanted: Wanted, max_bytes: int) -> str:
     return f"{wanted.parameter}: larger than source.max_bytes allows ({max_bytes:,} bytes); raise it to take the file"
 
 
-def _unreachable(wanted: Wanted) -> str:
-    return (
-        f"{wanted.parameter}: Kaggle does not answer, or the connection broke off; check the network and run again: "
-        "what has come is kept"
-    )
+def unreachable(wanted: Wanted) -> str:
+    """Return what to do where there is no answer."""
+    said = "Kaggle does not answer, or the connection broke off; check the network and"
+    return f"{wanted.parameter}: {said} {wanted.again}"
 
 
-def _refusal(wanted: Wanted, status: int) -> str:
+def refusal(wanted: Wanted, status: int) -> str:
     """Return what an HTTP status of Kaggle means here, and what to do."""
     if status == 401:
         said = f"Kaggle refuses the credentials; {_CREDENTIALS}"

@@ -12,12 +12,12 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
-from darkroom import UserError, files
+from darkroom import UserError, files, project
 from darkroom.decode.archives import names
 from darkroom.decode.pictures import decoder_stderr
 from darkroom.decode.rejections import Rejection
 from darkroom.evaluate.classifier import Probabilities, described
-from darkroom.predict import inputs, output_formats
+from darkroom.predict import inputs, output_formats, submission
 from darkroom.predict.batches import batches
 from darkroom.predict.bfloat16 import Precision
 from darkroom.predict.inputs import Picture, Sources
@@ -37,6 +37,7 @@ class Options:
     backend: str | None = None
     precision: Precision = "float32"
     max_bytes: int = 20_000_000_000
+    submit: str | None = None
 
 
 def run(model: Path, paths: Sequence[str], options: Options) -> int:
@@ -58,6 +59,7 @@ def run(model: Path, paths: Sequence[str], options: Options) -> int:
     if options.output is not None and options.output.is_dir():
         raise UserError(f"--output {options.output}: a folder; expected the name of a file")
     file, description = checked(model, paths)
+    entry = _entry(options)
     table = output_formats.table(options.form, description["classes"], options.top, options.label)
     with found(paths, options) as (pictures, bad):
         total = len(pictures) + len(bad)
@@ -66,7 +68,14 @@ def run(model: Path, paths: Sequence[str], options: Options) -> int:
         loaded = load(file, options.batch_size, options.backend, options.precision)
         with _opened(options.output) as out:
             bad += write(loaded, pictures, table, out, options)
-    return told(bad, total)
+    told(bad, total)
+    if entry is not None and options.output is not None:
+        if bad:
+            raise UserError(
+                f"--submit {options.submit}: not submitted, as {options.output} lacks the files that could not be used"
+            )
+        print(entry.submit(options.output, submission.message(project.root() or Path())))
+    return len(bad)
 
 
 def checked(model: Path, paths: Sequence[str]) -> tuple[Path, dict[str, Any]]:
@@ -102,6 +111,17 @@ def told(bad: Sequence[Rejection], total: int) -> int:
     if bad:
         print(f"darkroom: {len(bad)} of {total} files could not be used", file=sys.stderr)
     return len(bad)
+
+
+def _entry(options: Options) -> submission.Entry | None:
+    """Return the competition to submit to, logged in before the work begins; None where there is none."""
+    if options.submit is None:
+        return None
+    if options.form != "kaggle" or options.output is None:
+        raise UserError(
+            f"--submit {options.submit}: hands in the file of --format kaggle --output FILE; give both"
+        )
+    return submission.Entry(options.submit)
 
 
 def write(
