@@ -1,5 +1,6 @@
 """A small workspace of stripes with a trained model, and images without one."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,13 @@ CLASSES = ["across", "down", "slanted, or <b>"]
 @pytest.fixture(scope="session")
 def stripes(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Workspace:
     """Return a workspace with 60 test images of three classes."""
-    return build(tmp_path_factory.mktemp("stripes"), root, CLASSES)
+    workspace = build(tmp_path_factory.mktemp("stripes"), root, CLASSES)
+    about = workspace.folder / "models/model.json"
+    content = json.loads(about.read_text())
+    # As the tests' own process computes, so that another process has the same bytes.
+    content["params"]["train"]["instruction_set"] = "avx2"
+    about.write_text(json.dumps(content))
+    return workspace
 
 
 def batch(shape: tuple[int, int, int] = (20, 24, 3), count: int = 40, seed: int = 0) -> Batch:
