@@ -182,7 +182,9 @@ def _prepare_tensorflow(on_cpu: bool, threads: int, deterministic: bool) -> None
                 f"TensorFlow has computed in this process already, and its threads can no longer be set to {threads}; "
                 "expected a process of our own, or Darkroom before any other use of TensorFlow"
             ) from error
-    if on_cpu and tf.config.get_visible_devices("GPU"):
+    # Asked here in any case: the first question is when TensorFlow looks for a driver, and says what it finds.
+    found = tf.config.get_visible_devices("GPU")
+    if on_cpu and found:
         tf.config.set_visible_devices([], "GPU")
     if deterministic:
         tf.config.experimental.enable_op_determinism()

@@ -24,6 +24,7 @@ app.add_typer(recipe_app, name="recipe")
 
 RECIPES = Path("recipes")
 PARAMS = Path("params.yaml")
+INBOX = Path("data/inbox")
 
 
 def _recipe_names(incomplete: str) -> list[str]:
@@ -154,6 +155,8 @@ def recipe_use(
     )
     if inbox is not None and ("split", "group_by") in recipe.values:
         what += "; set split.group_by if several of your images show one patient, plant or scene"
+    if inbox is not None and not (INBOX / inbox).exists():
+        what += f"; {INBOX / inbox} is not there yet"
     typer.echo(f"{what}; `dvc repro` runs it")
 
 

@@ -8,8 +8,12 @@ from collections.abc import Iterator
 
 from darkroom.redirection import redirected
 
-# Information and warnings of absl, which TF_CPP_MIN_LOG_LEVEL does not reach before TensorFlow has read it.
-_NOISE = re.compile(rb"[IW]\d{4} \d\d|[IW]0000 00:|WARNING: All log messages before absl::InitializeLog\(\)")
+# Information and warnings of absl, which TF_CPP_MIN_LOG_LEVEL does not reach before TensorFlow has read it; and the
+# error that there is no driver of NVIDIA, which most machines lack.
+_NOISE = re.compile(
+    rb"[IW]\d{4} \d\d|[IW]0000 00:|WARNING: All log messages before absl::InitializeLog\(\)"
+    rb"|E\d{4} .*failed call to cuInit"
+)
 
 
 @contextlib.contextmanager

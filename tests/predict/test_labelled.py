@@ -48,6 +48,15 @@ def test_figures_are_those_of_the_stage_on_the_same_pictures(darkroom: Shell, wo
     assert ours == pytest.approx({name: metrics[name] for name in ours}, rel=1e-5)
     pairs = Counter((row["label"], row["predicted"]) for row in rows)
     assert {(row["actual"], row["predicted"]): row["images"] for row in found["confusion"]} == pairs
+    mistakes = [
+        (row["id"], row["label"], row["predicted"]) for row in rows if row["label"] != row["predicted"]
+    ]
+    told = [
+        (row["id"].removeprefix(f"{folder}/"), row["actual"], row["predicted"]) for row in found["mistakes"]
+    ]
+    assert sorted(told) == sorted(mistakes)
+    sure = [row["confidence"] for row in found["mistakes"]]
+    assert sure == sorted(sure, reverse=True)
     assert all(found[f"recall_{name}"] == pytest.approx(pairs[name, name] / 8, abs=1e-5) for name in CLASSES)
 
 
@@ -60,7 +69,8 @@ def test_text_says_what_was_taken_for_what(darkroom: Shell, workspace, test_imag
     assert lines[0] == "accuracy 0.000 (0.000 to 0.793, 95 % interval) on 1 images"
     assert lines[1].split() == ["class", "images", "recall", "precision"]
     assert [line.split()[:3] for line in lines if line.startswith("  down")] == [["down", "1", "0.000"]]
-    assert lines[-1] == f"  1 of down taken for {other['predicted']}"
+    assert lines[-2] == f"  1 of down taken for {other['predicted']}"
+    assert lines[-1].startswith(f"  {tmp_path}/down/1.png: {other['predicted']}, ")
 
 
 def test_unknown_folders_and_bad_files_are_left_out_and_said(
@@ -78,6 +88,7 @@ def test_unknown_folders_and_bad_files_are_left_out_and_said(
     assert "bad.png: empty: 0 bytes" in done.error
     found = json.loads(done.bytes)
     assert (found.pop("unknown_classes"), found.pop("unusable")) == ({"weeds": 1}, 1)
+    assert len(found.pop("mistakes")) == len(known["mistakes"])
     assert found == {name: value for name, value in known.items() if name in found}
 
 

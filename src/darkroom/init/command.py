@@ -10,7 +10,7 @@ from darkroom.decode import small_classes, summaries
 from darkroom.decode.archives import Member
 from darkroom.decode.rejections import Rejection
 from darkroom.fetch import local
-from darkroom.init import contents, proposal
+from darkroom.init import contents, proposal, shared_names
 from darkroom.init.contents import Pictures
 from darkroom.init.proposal import Choice
 
@@ -79,7 +79,11 @@ def _looked(
         labelled,
         [one for one in used if one.label is None],
         [*rejected, *others, *labels.read.refused],
-        [*labels.read.warnings, *small_classes.warnings(labelled)],
+        [
+            *labels.read.warnings,
+            *small_classes.warnings(labelled),
+            *shared_names.warning([one.id for one in used], [one.label for one in used]),
+        ],
     )
     lines = [summary.text("init"), *_of_pictures(used, seen)]
     return lines, [
@@ -97,7 +101,7 @@ def _of_pictures(used: Sequence[Member], seen: Pictures) -> list[str]:
     )
     width, height = seen.width_and_height
     return [
-        f"init: {len(used)} pictures ({shown}), of which {seen.looked_at} were decoded",
+        f"init: {len(used)} pictures ({shown}), of which {seen.looked_at} were looked at",
         f"  {width} x {height} pixels (median); {min(seen.widths)} to {max(seen.widths)} wide, "
         f"{min(seen.heights)} to {max(seen.heights)} high",
         f"  {seen.coloured} coloured, {len(seen.widths) - seen.coloured} gray, "

@@ -62,7 +62,7 @@ def together(results: Results) -> Html | None:
             element("h3", "Kept together"),
             element(
                 "p",
-                "Duplicates, near-duplicates and one patient's images "
+                "Duplicates, near-duplicates and the images of one group "
                 + ("belong" if results.scores["split"].get("leaked_images") else "were kept")
                 + " in one part: a model must not be tested on what it has as good as seen."
                 + (" These are the largest groups." if len(sizes[sizes > 1]) > len(largest) else ""),

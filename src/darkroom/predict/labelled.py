@@ -51,7 +51,8 @@ def run(model: Path, paths: Sequence[str], options: Options, as_json: bool) -> i
         known, unknown = _parted(pictures, classes)
         if not known:
             raise UserError(
-                f"no picture lies in a folder called like a class of the model: {_told(unknown, classes)}"
+                f"no picture lies in a folder called like a class of the model: {_told(unknown, classes)}; "
+                "put them into such folders"
             )
         seen = _Seen()
         loaded = load(file, options.batch_size, options.backend, options.precision)
@@ -60,7 +61,9 @@ def run(model: Path, paths: Sequence[str], options: Options, as_json: bool) -> i
         raise UserError(f"none of {total} files could be used: {bad[0].id}: {bad[0].why}")
     number = {name: position for position, name in enumerate(classes)}
     actual = np.array([number[str(_label(id, classes))] for id in seen.ids], np.int64)
-    found = _figures(actual, np.concatenate(seen.probabilities), classes)
+    probabilities = np.concatenate(seen.probabilities)
+    found = _figures(actual, probabilities, classes)
+    found |= {"mistakes": _mistakes(seen.ids, actual, probabilities, classes)}
     found |= {"unknown_classes": dict(unknown), "unusable": len(bad)}
     print(json.dumps(found, indent=2, ensure_ascii=False) if as_json else _text(found))
     if unknown:
@@ -121,6 +124,23 @@ def _figures(actual: ClassNumbers, probabilities: Probabilities, classes: Sequen
     }
 
 
+def _mistakes(
+    ids: Sequence[str], actual: ClassNumbers, probabilities: Probabilities, classes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return the pictures that are wrong, the surest first, each with its class and what it was taken for."""
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != actual)
+    return [
+        {
+            "id": ids[row],
+            "actual": classes[actual[row]],
+            "predicted": classes[predicted[row]],
+            "confidence": rounded(float(confidence[row])),
+        }
+        for row in wrong[np.argsort(-confidence[wrong], kind="stable")]
+    ]
+
+
 def _text(found: dict[str, Any]) -> str:
     return "\n".join(_lines(found))
 
@@ -139,11 +159,20 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"  {first:<{wide[0]}}  " + "  ".join(
             f"{text:>{width}}" for text, width in zip(others, wide[1:], strict=True)
         )
-    wrong = sorted(
-        (row for row in found["confusion"] if row["actual"] != row["predicted"]),
-        key=lambda row: -row["images"],
+    pairs = [row for row in found["confusion"] if row["actual"] != row["predicted"]]
+    pairs.sort(key=lambda row: -row["images"])
+    yield from _first(
+        [f"{row['images']} of {row['actual']} taken for {row['predicted']}" for row in pairs],
+        "pairs of classes",
     )
-    for row in wrong[:_SHOWN]:
-        yield f"  {row['images']} of {row['actual']} taken for {row['predicted']}"
-    if len(wrong) > _SHOWN:
-        yield f"  and {len(wrong) - _SHOWN} other pairs of classes"
+    wrong = [
+        f"{names.shown(row['id'])}: {row['predicted']}, {100 * row['confidence']:.1f} %"
+        for row in found["mistakes"]
+    ]
+    yield from _first(wrong, "mistakes: --json has them all, `darkroom predict --format html` shows them")
+
+
+def _first(lines: Sequence[str], others: str) -> Iterator[str]:
+    yield from (f"  {line}" for line in lines[:_SHOWN])
+    if len(lines) > _SHOWN:
+        yield f"  and {len(lines) - _SHOWN} other {others}"

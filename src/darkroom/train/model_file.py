@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import json
-import platform
 import tempfile
 import zipfile
 from pathlib import Path
@@ -59,10 +58,13 @@ def describe(model: Any) -> list[dict[str, Any]]:
 
 
 def versions(backend: str) -> dict[str, str]:
-    """Return the versions on which the bits depend."""
-    packages = {"keras": "keras", backend: backend, "numpy": "numpy", "opencv": "opencv-python-headless"}
-    found = {name: importlib.metadata.version(package) for name, package in packages.items()}
-    return {"python": platform.python_version(), **found}
+    """Return the versions of what computes the bits.
+
+    Python is not among them, nor NumPy, of which the lock has another version for each Python: the default run is the
+    same on 3.11 and 3.12 with theirs, and what is recorded should be too.
+    """
+    packages = {"keras": "keras", backend: backend, "opencv": "opencv-python-headless"}
+    return {name: importlib.metadata.version(package) for name, package in packages.items()}
 
 
 def _metadata(content: bytes) -> bytes:

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 import os
+import platform
 import sys
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,8 @@ def _train(
         "seed": config.seed,
         **{name: getattr(config, name).model_dump() for name in ("model", "augment", "train")},
     }
-    with _kept({**asked, **versions}, source.folder, split, model, group) as (state, save):
+    under = {"python": platform.python_version(), "numpy": np.__version__}
+    with _kept({**asked, **versions, **under}, source.folder, split, model, group) as (state, save):
 
         def keep(state: checkpoint.State) -> None:
             if not group.first:
