@@ -42,8 +42,8 @@ stages:
     deps: [train.py, data/inbox]
     outs:
       - data/predictions
-      - metrics/evaluate_by_class.json: {cache: false}
     metrics:
+      - metrics/evaluate_by_class.json: {cache: false}
       - metrics/evaluate.json: {cache: false}
       - metrics/split.json: {cache: false}
       - metrics/train.json: {cache: false}

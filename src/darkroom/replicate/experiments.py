@@ -247,6 +247,7 @@ def predefined(reference: str, repo: Path) -> list[str]:
 def figures(reference: str, path: str, repo: Path) -> dict[str, float]:
     """Return the finite numbers of a metrics file of an experiment, which git holds; those of each class with it."""
     content: dict[str, Any] = json.loads(git(repo, "show", f"{reference}:./{path}"))
-    if path == revisions.METRICS:
+    # Runs of version 0.1 have them in the first file.
+    if path == revisions.METRICS and git(repo, "ls-tree", reference, "--", revisions.BY_CLASS):
         content |= json.loads(git(repo, "show", f"{reference}:./{revisions.BY_CLASS}"))
     return revisions.numbers(revisions.flat(content))
