@@ -1,4 +1,4 @@
-"""`darkroom doctor` finds what would fail, and says how to mend it."""
+"""`darkroom doctor` finds what would fail, and says how to fix it."""
 
 import os
 from pathlib import Path

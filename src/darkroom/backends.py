@@ -5,8 +5,10 @@ import ctypes
 import importlib
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from darkroom import UserError, how_to_install, tf_logging
@@ -48,8 +50,8 @@ def start(
     if instruction_set == "avx2":
         # oneDNN, in which TensorFlow and PyTorch compute, and what PyTorch computes by itself. These are limits: where
         # there is no AVX2, or no x86-64, nothing is asked for that the CPU lacks.
-        os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
-        os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx2")
+        os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"
+        os.environ["ATEN_CPU_CAPABILITY"] = "avx2"
     keep_freed_memory()
     with tf_logging.quiet(), _hidden(name for name in _NOT_USED if name != backend):
         _PREPARE[backend](device == "cpu", threads, deterministic)
@@ -140,6 +142,13 @@ def sees_gpu(backend: str) -> bool:
     if backend == "torch":
         return bool(_extra("torch").cuda.is_available()) and os.environ.get("KERAS_TORCH_DEVICE") != "cpu"
     return _extra("jax").default_backend() == "gpu"
+
+
+def cpu_flags() -> set[str]:
+    """Return the names of what the CPU has, ``avx2`` and the like; none but on Linux, where there is no telling."""
+    path = Path("/proc/cpuinfo")
+    found = re.search(r"(?m)^flags\s*:(.*)$", path.read_text(encoding="utf-8")) if path.is_file() else None
+    return set(found[1].split()) if found else set()
 
 
 @contextlib.contextmanager

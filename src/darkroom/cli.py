@@ -462,7 +462,7 @@ def table_command(
 
 @command(app, "doctor", in_project=True)
 def doctor_command() -> None:
-    """Say what this machine and project have, what would go wrong, and how to mend it.
+    """Say what this machine and project have, what would go wrong, and how to fix it.
 
     The exit code is 1 if something will fail.
     """
@@ -471,9 +471,9 @@ def doctor_command() -> None:
     found = doctor.examine(Path())
     for one in found:
         typer.echo(f"{one.level:<7}  {one.text}")
-    grave = sum(one.level == "fails" for one in found)
-    if grave:
-        raise UserError(f"{grave} of {len(found)} will fail; mend what is marked so")
+    failing = sum(one.level == "fails" for one in found)
+    if failing:
+        raise UserError(f"{failing} of {len(found)} will fail; fix what is marked so")
 
 
 @command(app, "verify", in_project=True)

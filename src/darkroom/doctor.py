@@ -1,4 +1,4 @@
-"""`darkroom doctor`: what this machine and this project have, what would go wrong with them, and how to mend it."""
+"""`darkroom doctor`: what this machine and this project have, what would go wrong with them, and how to fix it."""
 
 import importlib.metadata
 import importlib.util
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from darkroom import UserError, files, how_to_install
+from darkroom import UserError, backends, files, how_to_install
 from darkroom.fetch import local
 from darkroom.params import Params, read_params
 
@@ -73,11 +73,10 @@ def _packages(project: Path) -> Findings:
 
 
 def _processor() -> Findings:
-    path = Path("/proc/cpuinfo")
-    described = re.search(r"(?m)^flags\s*:(.*)$", path.read_text("utf-8")) if path.is_file() else None
-    if described is None:  # none of Linux on x86
+    known = backends.cpu_flags()
+    if not known:  # none of Linux on x86
         return
-    flags = [name for name in _FEATURES if name in described[1].split()]
+    flags = [name for name in _FEATURES if name in known]
     if "avx" not in flags:
         yield Finding("fails", "this processor has no AVX, which TensorFlow needs: use another machine")
     elif "avx2" in flags:

@@ -244,6 +244,16 @@ def test_no_stage_door_is_longer_than_forty_lines(root):
     } == {}
 
 
+def test_dvc_keeps_every_stage_in_its_run_cache(root):
+    """It keeps none that has an output with ``cache: false`` that is neither metric nor plot (Stage.run of DVC)."""
+    stages = YAML(typ="safe").load((root / "dvc.yaml").read_text())["stages"]
+    outs = [out for stage in stages.values() for out in stage.get("outs", [])]
+    assert len(outs) > 6
+    assert [
+        out for out in outs if not isinstance(out, str) and not next(iter(out.values())).get("cache", True)
+    ] == []
+
+
 def test_no_source_may_lie_in_what_a_stage_writes(root):
     stages = YAML(typ="safe").load((root / "dvc.lock").read_text())["stages"]
     outs = {Path(out["path"]) for stage in stages.values() for out in stage["outs"]}

@@ -64,13 +64,10 @@ class Classifier:
         self.classes: list[str] = self.description["classes"]
         self.shape: tuple[int, int, int] = tuple(self.description["shape"])
         self.batch_size = batch_size
-        trained = self.description["params"].get("train", {})
-        backends.start(
+        start_backend(
+            self.description,
             backend or self.description["backend"],
-            trained.get("device", "auto"),
-            self.description["threads"],
-            self.description["deterministic"],
-            trained.get("instruction_set", "native"),
+            self.description["params"].get("train", {}).get("device", "auto"),
             f"{path.with_name('model.json')}: backend" if backend is None else f"--backend {backend}",
         )
         self.network = _loaded(path)
@@ -112,6 +109,19 @@ class Classifier:
                     f"{self.description['head']}) says {_shape(said)}: the two are not of one training; copy both from "
                     "one, or `dvc repro train`"
                 )
+
+
+def start_backend(description: dict[str, Any], backend: str, device: str, asked_by: str) -> None:
+    """Start ``backend`` with what fixed the bits of the training: :func:`darkroom.backends.start` says the rest."""
+    backends.start(
+        backend,
+        device,
+        description["threads"],
+        description["deterministic"],
+        # Models of version 0.1 were trained with whatever the CPU had.
+        description["params"].get("train", {}).get("instruction_set", "native"),
+        asked_by,
+    )
 
 
 def described(models: Path) -> tuple[Path, dict[str, Any]]:

@@ -7,7 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from darkroom import files
-from darkroom.array_types import Rows
+from darkroom.array_types import ClassNumbers, Rows
 from darkroom.evaluate.classifier import Classifier, Probabilities
 from darkroom.images import Images
 
@@ -37,6 +37,12 @@ def predict(classifier: Classifier, images: Images, rows: Rows, name: str) -> Pr
             outputs[start : start + len(pixels)] = classifier.probabilities(pixels)
             progress.update(len(pixels))
     return outputs
+
+
+def surest_mistakes(actual: ClassNumbers, probabilities: Probabilities) -> Rows:
+    """Return the positions of the images that are wrong, the one that the model was surest of first: int64, (k,)."""
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != actual)
+    return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
 
 
 def write_predictions(

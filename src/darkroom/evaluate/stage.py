@@ -12,7 +12,7 @@ from darkroom.evaluate import calibration_curve, curves, generalization, scores
 from darkroom.evaluate.classifier import Classifier, Probabilities
 from darkroom.evaluate.group_accuracy import by_group
 from darkroom.evaluate.occlusion import occlusion_map
-from darkroom.evaluate.predictions import predict, write_predictions
+from darkroom.evaluate.predictions import predict, surest_mistakes, write_predictions
 from darkroom.evaluate.threshold import best_threshold
 from darkroom.images import Images
 from darkroom.params import EvaluateParams
@@ -125,8 +125,7 @@ def _write_occlusion(
     most: int,
 ) -> None:
     """Write ``occlusion.npz``: the ``most`` most confident mistakes, the surest first, with their occlusion maps."""
-    wrong = np.flatnonzero(actual != probabilities.argmax(axis=1))
-    surest = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:most]
+    surest = surest_mistakes(actual, probabilities)[:most]
     maps = [occlusion_map(classifier.probabilities, image) for image in source.take(rows[surest])]
     np.savez(
         predictions / "occlusion.npz",

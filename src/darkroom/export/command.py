@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from darkroom import UserError, backends
+from darkroom import UserError
 from darkroom.decode.archives import names
-from darkroom.evaluate.classifier import described
+from darkroom.evaluate.classifier import described, start_backend
 from darkroom.export import formats, metadata, output, parity, parity_images
 from darkroom.export.formats import Format
 from darkroom.export.silence import quiet
@@ -76,14 +76,7 @@ def run(
 def _start(description: dict[str, Any]) -> None:
     # Always on TensorFlow, which alone writes all formats: weights are portable. And on its CPU, since a GPU may round
     # products to fewer digits than the tolerance allows.
-    backends.start(
-        "tensorflow",
-        "cpu",
-        description["threads"],
-        description["deterministic"],
-        description["params"].get("train", {}).get("instruction_set", "native"),
-        "darkroom export",
-    )
+    start_backend(description, "tensorflow", "cpu", "darkroom export")
 
 
 def _quantized(model: Path, format: Format, part: Path, project: Path) -> str:

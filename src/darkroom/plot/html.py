@@ -80,6 +80,15 @@ def pairs(caption: str, rows: Iterable[tuple[str, Content]]) -> Html:
     return element("table", element("caption", caption), element("tbody", *body), class_="pairs")
 
 
+def head(title: str, style: str, scripts: bool = False) -> str:
+    """Return what stands before the body of a page that loads nothing, and runs what stands in it with ``scripts``."""
+    return Template(resource("head.html")).substitute(
+        title=element("title", title),
+        style=style,
+        scripts="; script-src 'unsafe-inline'" if scripts else "",
+    )
+
+
 def page(title: str, header: Html, sections: Mapping[str, Html], style: str = "") -> str:
     """Return a whole page in the style of the report, which loads nothing.
 
@@ -98,8 +107,7 @@ def page(title: str, header: Html, sections: Mapping[str, Html], style: str = ""
         for name, body in sections.items()
     ]
     return Template(resource("page.html")).substitute(
-        title=element("title", title),
-        style=resource("page.css") + style,
+        head=head(title, resource("page.css") + style),
         header=header,
         links=joined(element("a", name, href=f"#{ids[name]}") for name in sections),
         sections=joined(bodies),

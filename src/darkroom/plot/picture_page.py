@@ -9,7 +9,7 @@ from string import Template
 from typing import Any
 
 from darkroom.array_types import Pixels
-from darkroom.plot.html import Html, element, resource
+from darkroom.plot.html import Html, element, head, resource
 from darkroom.plot.thumbnails import data_urls
 
 LONGEST = 96
@@ -33,9 +33,8 @@ def page_ends(title: str, classes: Sequence[str], about: Html) -> tuple[str, str
     """
     rows = "\0"
     page = Template(resource("picture_page.html")).substitute(
-        title=element("title", title),
+        head=head(title, f"{resource('page.css')}\n{resource('picture_page.css').rstrip()}", scripts=True),
         heading=element("h1", title),
-        css=resource("page.css"),
         about=about,
         classes=_json(classes),
         rows=rows,

@@ -16,6 +16,7 @@ from darkroom.decode.archives import names
 from darkroom.decode.labels.labelling import by_folder, folders
 from darkroom.evaluate import curves, scores
 from darkroom.evaluate.classifier import Probabilities
+from darkroom.evaluate.predictions import surest_mistakes
 from darkroom.evaluate.stage import rounded
 from darkroom.predict import command
 from darkroom.predict.command import Options
@@ -128,16 +129,14 @@ def _mistakes(
     ids: Sequence[str], actual: ClassNumbers, probabilities: Probabilities, classes: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Return the pictures that are wrong, the surest first, each with its class and what it was taken for."""
-    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    wrong = np.flatnonzero(predicted != actual)
     return [
         {
             "id": ids[row],
             "actual": classes[actual[row]],
-            "predicted": classes[predicted[row]],
-            "confidence": rounded(float(confidence[row])),
+            "predicted": classes[probabilities[row].argmax()],
+            "confidence": rounded(float(probabilities[row].max())),
         }
-        for row in wrong[np.argsort(-confidence[wrong], kind="stable")]
+        for row in surest_mistakes(actual, probabilities)
     ]
 
 

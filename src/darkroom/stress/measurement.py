@@ -59,7 +59,8 @@ def measure(
 
     size = max(1, min(classifier.batch_size, _MOST // (source.shape[0] * source.shape[1])))
     clean = np.concatenate([predict(pixels) for pixels in source.chunks(rows, size)])
-    shown = _examples(clean == actual)
+    right = clean == actual
+    shown = _examples(right)
     keys = image_keys(source.index["id"].iloc[rows])
     disturb = {kind: kinds.disturbing(kind, classifier.network, predict) for kind in chosen}
     predicted = {kind: np.empty((len(kind.amounts), len(rows)), np.int64) for kind in chosen}
@@ -74,7 +75,6 @@ def measure(
                     predicted[kind][step, here] = predict(made)
                     pictures[kind][step, inside] = made[shown[inside] - here.start]
                 progress.update(len(pixels))
-    right = clean == actual
     levels = {
         kind: [
             Level(*counts(row == actual, right), severity, amount)

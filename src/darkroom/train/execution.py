@@ -1,9 +1,10 @@
 """Compilation of a network for the active backend: in which precision, and whether with XLA."""
 
-from pathlib import Path
-
 from darkroom import UserError, backends
 from darkroom.params import TrainParams
+
+_BFLOAT16 = {"avx512_bf16", "amx_bf16"}
+"""What a CPU computes bfloat16 with."""
 
 
 def start(train: TrainParams) -> None:
@@ -36,8 +37,8 @@ def precision(train: TrainParams) -> str:
     """
     if train.precision != "auto":
         return train.precision
-    on_cpu = train.backend == "tensorflow" and train.instruction_set == "native" and _cpu_computes_bfloat16()
-    fast = backends.sees_gpu(train.backend) or on_cpu
+    native = train.backend == "tensorflow" and train.instruction_set == "native"
+    fast = backends.sees_gpu(train.backend) or (native and not _BFLOAT16.isdisjoint(backends.cpu_flags()))
     return "bfloat16" if fast else "float32"
 
 
@@ -46,11 +47,3 @@ def jit_compile(train: TrainParams) -> bool | str:
     if train.backend == "tensorflow" and (train.deterministic or not backends.sees_gpu("tensorflow")):
         return False
     return "auto"
-
-
-def _cpu_computes_bfloat16() -> bool:
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
-    except OSError:  # no Linux: there is no telling
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
