@@ -155,7 +155,7 @@ def recipe_use(
     )
     if inbox is not None and ("split", "group_by") in recipe.values:
         what += "; set split.group_by if several of your images show one patient, plant or scene"
-    if inbox is not None and not (INBOX / inbox).exists():
+    if inbox is not None and not ((INBOX / inbox).exists() or Path(inbox).exists()):
         what += f"; {INBOX / inbox} is not there yet"
     typer.echo(f"{what}; `dvc repro` runs it")
 

@@ -77,6 +77,25 @@ def locked(path: Path, waiting: str | None = None) -> Iterator[None]:
                 return
 
 
+_MAGIC = b"darkroom 2 "
+
+
+def write_with_digest(path: Path, payload: bytes) -> None:
+    """Write ``payload`` after a line with its digest, whole or not at all, and so that a power cut loses nothing."""
+    with whole(path, sync=True) as part:
+        part.write_bytes(_MAGIC + _digest(payload) + b"\n" + payload)
+
+
+def read_with_digest(path: Path) -> bytes | None:
+    """Return what :func:`write_with_digest` wrote to ``path``; None where it is damaged."""
+    header, _, payload = path.read_bytes().partition(b"\n")
+    return payload if header == _MAGIC + _digest(payload) else None
+
+
+def _digest(payload: bytes) -> bytes:
+    return hashlib.blake2b(payload, digest_size=16).hexdigest().encode()
+
+
 def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)

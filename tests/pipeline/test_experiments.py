@@ -286,9 +286,9 @@ def references(repository: Repository) -> list[str]:
 def test_features_are_computed_once_for_experiments_elsewhere_too(repository):
     repository.change(TRANSFER)
     first = repository.dvc("repro").stdout
-    assert re.search(r"features of ([\d,]+) images: 0 kept from earlier runs, \1 to compute", first)
+    assert re.search(r"features of ([\d,]+) images: 0 kept from earlier, \1 computed", first)
     repository.git("commit", "--quiet", "--all", "--message", "Start from ImageNet")
     other = repository.dvc("exp", "run", "--temp", "-S", "train.class_weights=balanced")
     assert re.search(
-        r"features of ([\d,]+) images: \1 kept from earlier runs, 0 to compute", other.stdout + other.stderr
+        r"features of ([\d,]+) images: \1 kept from earlier, 0 computed", other.stdout + other.stderr
     )

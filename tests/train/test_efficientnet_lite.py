@@ -14,6 +14,7 @@ from keras import layers
 from sklearn.datasets import load_sample_image
 
 from darkroom import UserError
+from darkroom.features import parted
 from darkroom.train import applications, efficientnet_lite, networks, packaged_weights, torch_files
 
 # TensorFlow's variables do not know NumPy 2's `copy` keyword yet, and Keras reads them through it.
@@ -138,7 +139,7 @@ def build(sections, shape=(64, 64, 3), **model):
 
 
 def features(network, pixels):
-    return applications.parted(network)[0].predict(pixels, verbose=0)
+    return parted(network)[0].predict(pixels, verbose=0)
 
 
 def test_a_file_as_timm_publishes_it_gives_the_same_network(sections, tmp_path):

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from darkroom import UserError
+from darkroom import UserError, features
+from darkroom.evaluate.classifier import Classifier
 from darkroom.images import Images
-from darkroom.train import applications, features, logistic_regression
+from darkroom.train import feature_maps, logistic_regression
 from darkroom.train.checkpoint import Checkpoint
 from tests.train.run_stage import run_stage
 
@@ -128,19 +129,42 @@ def test_cold_warm_damaged_or_no_cache_give_the_same_bytes(
     sections, photos, tmp_path, scratch, train, capsys
 ):
     run(sections, photos[2], tmp_path / "cold", train=train)
-    assert "78 images: 0 kept from earlier runs, 78 to compute" in capsys.readouterr().out
+    assert "78 images: 0 kept from earlier, 78 computed" in capsys.readouterr().out
     run(sections, photos[2], tmp_path / "warm", train=train)
-    assert "78 images: 78 kept from earlier runs, 0 to compute" in capsys.readouterr().out
+    assert "78 images: 78 kept from earlier, 0 computed" in capsys.readouterr().out
     (entry,) = (scratch / "features").glob("*/*.features")
     entry.write_bytes(entry.read_bytes()[:-100] + bytes(100))
     run(sections, photos[2], tmp_path / "damaged", train=train)
     assert f"{entry}: damaged; these features are computed again" in capsys.readouterr().out
     os.environ["DVC_ROOT"] = str(tmp_path / "nowhere")
     run(sections, photos[2], tmp_path / "none", train=train)
-    assert "78 images: 0 kept from earlier runs, 78 to compute" in capsys.readouterr().out
+    assert "78 images: 0 kept from earlier, 78 computed" in capsys.readouterr().out
     first, *others = (content(tmp_path / name) for name in ("cold", "warm", "damaged", "none"))
     assert set(first) >= {"model.keras", "history.csv"}
     assert others == [first] * 3
+
+
+def test_evaluation_goes_on_with_the_features_of_training(sections, photos, tmp_path, scratch):
+    run(sections, photos[3], tmp_path, train=SOLVED)
+    pixels = Images(photos[3][0]).take(np.arange(78))
+    new = np.concatenate([pixels, 255 - pixels[:9]])
+    whole = Classifier(tmp_path / "models", 32)
+    assert whole.extractor is None
+    on_pixels, found = whole.probabilities(new), []
+    for kept, computed in ((78, 9), (87, 0)):
+        classifier = Classifier(tmp_path / "models", 32, keep_features=True)
+        found.append(classifier.probabilities(new))
+        assert (classifier.extractor.kept, classifier.extractor.computed) == (kept, computed)
+    os.environ["DVC_ROOT"] = str(tmp_path / "nowhere")
+    found.append(Classifier(tmp_path / "models", 32, keep_features=True).probabilities(new))
+    np.testing.assert_allclose(found[0], on_pixels, atol=1e-5)
+    np.testing.assert_array_equal(found, [found[0]] * 3)
+
+
+@pytest.mark.slow
+def test_of_a_tuned_network_no_features_are_kept(sections, photos, tmp_path, scratch):
+    run(sections, photos[2], tmp_path, train=TUNED)
+    assert Classifier(tmp_path / "models", 32, keep_features=True).extractor is None
 
 
 def test_features_are_known_by_pixels_and_by_what_computes_them(
@@ -148,7 +172,7 @@ def test_features_are_known_by_pixels_and_by_what_computes_them(
 ):
     def computed(folders, **changes):
         run(sections, folders, tmp_path / "out", train=SOLVED, **changes)
-        return int(re.search(r", (\d+) to compute", capsys.readouterr().out)[1])
+        return int(re.search(r", (\d+) computed", capsys.readouterr().out)[1])
 
     assert computed(photos[2]) == 78
     assert computed(data(2, 64, 18, size=32, channels=3)) == 4  # the first 78 are the same pictures
@@ -166,8 +190,8 @@ def test_features_are_known_by_pixels_and_by_what_computes_them(
 def test_killed_in_the_features_it_goes_on_where_it_was(
     sections, photos, tmp_path, scratch, monkeypatch, capsys
 ):
-    monkeypatch.setattr(features, "_CHUNK", 20)
-    save, written = features._save, []
+    monkeypatch.setattr(feature_maps, "_CHUNK", 20)
+    save, written = features.Extractor._keep, []
 
     def die(*arguments):
         save(*arguments)
@@ -178,12 +202,12 @@ def test_killed_in_the_features_it_goes_on_where_it_was(
     run(sections, photos[2], tmp_path / "whole", train=SOLVED)
     for path in (scratch / "features").glob("*/*"):
         path.unlink()
-    monkeypatch.setattr(features, "_save", die)
+    monkeypatch.setattr(features.Extractor, "_keep", die)
     with pytest.raises(KeyboardInterrupt):
         run(sections, photos[2], tmp_path / "killed", train=SOLVED)
-    monkeypatch.setattr(features, "_save", save)
+    monkeypatch.setattr(features.Extractor, "_keep", save)
     run(sections, photos[2], tmp_path / "killed", train=SOLVED)
-    assert "78 images: 40 kept from earlier runs, 38 to compute" in capsys.readouterr().out
+    assert "78 images: 40 kept from earlier, 38 computed" in capsys.readouterr().out
     assert content(tmp_path / "killed") == content(tmp_path / "whole")
 
 
@@ -287,7 +311,7 @@ def test_the_two_parts_make_the_whole(sections):
     from darkroom.train import networks
 
     whole = networks.build(params, (32, 32, 3), 3, "softmax", ("rescale", {}), 0)
-    trunk, top = applications.parted(whole)
+    trunk, top = features.parted(whole)
     pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     parts = top.predict(trunk.predict(pixels, verbose=0)[:, None, None], verbose=0)
     np.testing.assert_allclose(parts, whole.predict(pixels, verbose=0), atol=1e-6)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from darkroom import UserError, backends, compiled_network, files
+from darkroom import UserError, backends, compiled_network, features, files
 from darkroom.array_types import Pixels
 
 Probabilities = npt.NDArray[np.float32]
@@ -40,6 +40,8 @@ class Classifier:
         Images in a step.
     backend : "tensorflow", "torch" or "jax", optional
         Where to compute; by default where it was trained.
+    keep_features : bool
+        Behind a frozen network: take its features from the cache that training fills, and put what is new there.
 
     Attributes
     ----------
@@ -51,6 +53,8 @@ class Classifier:
         The content of ``model.json``.
     network : keras.Model
         Float32 or uint8 pixels in, the outputs of the head out.
+    extractor : darkroom.features.Extractor or None
+        What takes the features from the cache, where they are kept.
 
     Raises
     ------
@@ -59,7 +63,9 @@ class Classifier:
         not installed.
     """
 
-    def __init__(self, models: Path, batch_size: int, backend: str | None = None) -> None:
+    def __init__(
+        self, models: Path, batch_size: int, backend: str | None = None, keep_features: bool = False
+    ) -> None:
         path, self.description = described(models)
         self.classes: list[str] = self.description["classes"]
         self.shape: tuple[int, int, int] = tuple(self.description["shape"])
@@ -71,12 +77,19 @@ class Classifier:
             f"{path.with_name('model.json')}: backend" if backend is None else f"--backend {backend}",
         )
         self.network = _loaded(path)
+        self.extractor: features.Extractor | None = None
+        if keep_features and _is_frozen(self.description) and features.backbone_end(self.network):
+            trunk, self._top = features.parted(self.network)
+            self.extractor = features.Extractor(trunk, self.description["params"]["train"], "evaluate")
         self._check_outputs(path)
 
     @functools.cached_property
     def _compute(self) -> Callable[[Pixels], Probabilities]:
         # Not before it is first needed: `predict --precision bfloat16` has another network take the first one's place.
-        return compiled_network.compiled(self.network)
+        if self.extractor is None:
+            return compiled_network.compiled(self.network)
+        extract, top = self.extractor, self._top
+        return lambda pixels: np.asarray(top.predict_on_batch(extract(pixels)[:, None, None]), np.float32)
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """Return the probability of each class: float32, (images, classes), rows that sum to 1.
@@ -109,6 +122,12 @@ class Classifier:
                     f"{self.description['head']}) says {_shape(said)}: the two are not of one training; copy both from "
                     "one, or `dvc repro train`"
                 )
+
+
+def _is_frozen(description: dict[str, Any]) -> bool:
+    """Return whether other models share what this one has below its head: fine-tuning makes it this one's own."""
+    params = description["params"]
+    return bool(params.get("model", {}).get("freeze") and not params.get("train", {}).get("fine_tune_epochs"))
 
 
 def start_backend(description: dict[str, Any], backend: str, device: str, asked_by: str) -> None:

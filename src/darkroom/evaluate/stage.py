@@ -53,7 +53,7 @@ def evaluate(
     train = generalization.sample(train, evaluate.training_images)
     if not len(test):
         raise UserError(f"{split / 'split.csv'}: no image is in test; set split.test in params.yaml above 0")
-    classifier = Classifier(models, evaluate.batch_size)
+    classifier = Classifier(models, evaluate.batch_size, keep_features=True)
     check_fits(classifier, source, models, images)
     classes = classifier.classes
 

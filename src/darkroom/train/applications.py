@@ -10,6 +10,7 @@ import numpy as np
 from keras import layers
 
 from darkroom import UserError
+from darkroom.features import BACKBONE_END, backbone_end
 from darkroom.params import ModelParams
 from darkroom.split_files import Statistics
 from darkroom.train import efficientnet_lite, pretrained
@@ -21,7 +22,6 @@ _CAFFE = ("VGG16", "VGG19", "ResNet50", "ResNet101", "ResNet152")
 _BGR_MEAN = np.array([103.939, 116.779, 123.68], np.float32)
 _RGB_MEAN = np.array([0.485, 0.456, 0.406]) * 255
 _RGB_STD = np.array([0.229, 0.224, 0.225]) * 255
-_LAST = "average"  # the layer after which a network of ours begins
 
 
 def features(
@@ -49,7 +49,7 @@ def features(
         maps = network(model.application, x, raw=True, folded=trained.folded)
         trained.assign(maps)
     # In float32 whatever the rest computes in: the mean of many numbers is where bfloat16 loses most.
-    return layers.GlobalAveragePooling2D(name=_LAST, dtype="float32")(maps.output)
+    return layers.GlobalAveragePooling2D(name=BACKBONE_END, dtype="float32")(maps.output)
 
 
 def pretrained_weights(model: ModelParams, size: tuple[int, int]) -> Pretrained | None:
@@ -142,33 +142,13 @@ def freeze(model: Any, frozen: bool, unfreeze: int | Literal["all"] = "all") -> 
     unfreeze : int or "all"
         Else, how many of the upper blocks, with what comes after them.
     """
-    end = _backbone_end(model)
+    end = backbone_end(model)
     if not end or (not frozen and all(layer.trainable for layer in model.layers)):
         return
     first = end if frozen else unfrozen(model, unfreeze)
     for number, layer in enumerate(model.layers[:end]):
         still = isinstance(layer, layers.BatchNormalization) or layer.name == "to_bgr"
         layer.trainable = number >= first and not still
-
-
-def _backbone_end(model: Any) -> int:
-    """Return how many layers of ``model`` come before a network of ours begins."""
-    names = [layer.name for layer in model.layers]
-    return names.index(_LAST) if _LAST in names else 0
-
-
-def parted(model: Any) -> tuple[Any, Any]:
-    """Return ``model`` in two that share its layers: raw pixels to features, and features to outputs.
-
-    Features come out as (n, d) and go in as maps of one pixel, (n, 1, 1, d).
-    """
-    at = _backbone_end(model)
-    trunk = keras.Model(model.inputs, model.layers[at].output, name="trunk")
-    inputs = layers.Input((1, 1, trunk.output_shape[-1]), name="features", dtype="float32")
-    x = layers.Flatten(name="features_flat", dtype="float32")(inputs)
-    for layer in model.layers[at + 1 :]:
-        x = layer(x)
-    return trunk, keras.Model(inputs, x, name="top")
 
 
 # EfficientNet block2a_…, ResNet and DenseNet conv3_block1_…, MobileNet block_3_… and expanded_conv_…, ConvNeXt
@@ -187,7 +167,7 @@ def unfrozen(model: Any, unfreeze: int | Literal["all"]) -> int:
     if unfreeze == "all":
         return 0
     starts: dict[str, int] = {}
-    for number, layer in enumerate(model.layers[: _backbone_end(model)]):
+    for number, layer in enumerate(model.layers[: backbone_end(model)]):
         if found := _BLOCK.search(layer.name):
             starts.setdefault(found[1], number)
     if unfreeze > len(starts):

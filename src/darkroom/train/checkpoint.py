@@ -17,7 +17,6 @@ from darkroom import files
 
 Arrays = list[npt.NDArray[Any]]
 
-_MAGIC = b"darkroom 2 "
 _SUFFIX = ".checkpoint"
 
 
@@ -77,7 +76,7 @@ class Checkpoint:
 
     def save(self, state: State) -> None:
         """Write ``state``, whole or not at all."""
-        write(self.path, pack(state))
+        files.write_with_digest(self.path, pack(state))
 
     def load(self) -> State | None:
         """Return the state saved last; None where there is none.
@@ -85,7 +84,7 @@ class Checkpoint:
         A damaged file is set aside as ``….damaged``, and the user told: training then starts afresh.
         """
         try:
-            payload = read(self.path)
+            payload = files.read_with_digest(self.path)
         except FileNotFoundError:
             return None
         if payload is None:
@@ -124,18 +123,6 @@ class Checkpoint:
                 lock.unlink(missing_ok=True)
 
 
-def write(path: Path, payload: bytes) -> None:
-    """Write ``payload`` after a line with its digest, whole or not at all, and so that a power cut loses nothing."""
-    with files.whole(path, sync=True) as part:
-        part.write_bytes(_MAGIC + _digest(payload) + b"\n" + payload)
-
-
-def read(path: Path) -> bytes | None:
-    """Return what :func:`write` wrote to ``path``; None where it is damaged."""
-    header, _, payload = path.read_bytes().partition(b"\n")
-    return payload if header == _MAGIC + _digest(payload) else None
-
-
 def key_of(settings: Mapping[str, Any], contents: Sequence[Path]) -> str:
     """Return a name for the training that ``settings`` and the content of the files in ``contents`` determine."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
@@ -166,10 +153,6 @@ def _stamps(folder: Path) -> dict[Path, tuple[int, int]]:
             status = path.stat()
             stamps[path] = (status.st_ino, status.st_mtime_ns)
     return stamps
-
-
-def _digest(payload: bytes) -> bytes:
-    return hashlib.blake2b(payload, digest_size=16).hexdigest().encode()
 
 
 def pack(state: State) -> bytes:

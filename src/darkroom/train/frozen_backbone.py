@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from darkroom import UserError
+from darkroom import UserError, features
 from darkroom.array_types import ClassNumbers, Floats
-from darkroom.train import applications, features, logistic_regression
+from darkroom.train import feature_maps, logistic_regression
 from darkroom.train.checkpoint import Arrays, State
 from darkroom.train.config import Config
 from darkroom.train.dataset import Dataset, Examples
@@ -34,7 +34,6 @@ def fit_behind(
     network: Any,
     data: Dataset,
     config: Config,
-    settings: dict[str, Any],
     state: State,
     save: Callable[[State], None],
 ) -> None:
@@ -44,21 +43,19 @@ def fit_behind(
     ----------
     network : keras.Model
         As built; ends with the weights of the phase's end.
-    settings : dict
-        What the bits of features depend on, besides the network.
     others
         As there. While a head is trained by epochs, ``state`` holds the weights of the head alone; at the end, all.
     """
     if state.phase:
         return
-    trunk, top = applications.parted(network)
+    trunk, top = features.parted(network)
     rows = np.concatenate([data.training.rows, data.validation.rows])
-    extractor = features.Extractor(trunk, settings)
-    values = extractor.compute(data.images, rows)
+    extractor = features.Extractor(trunk, config.train.model_dump(), "train")
+    values = feature_maps.compute(extractor, data.images, rows)
     if config.train.optimizer == "lbfgs":
         mirrored = None
         if config.augment.flip_horizontal:
-            mirrored = extractor.compute(data.images, data.training.rows, mirrored=True)
+            mirrored = feature_maps.compute(extractor, data.images, data.training.rows, mirrored=True)
         if not state.epoch:
             _solve(top, values, mirrored, data, state)
             state.weights = state.best = network.get_weights()
@@ -66,7 +63,7 @@ def fit_behind(
     else:
         # The head alone, which has nothing frozen, in one phase.
         head_alone = replace(config, model=config.model.model_copy(update={"freeze": False}))
-        seen: Any = features.Features(data.images.index, rows, values)
+        seen: Any = feature_maps.FeatureMaps(data.images.index, rows, values)
         fit(top, replace(data, images=seen), head_alone, state, save)
         state.best = _whole(network, top, state.best)
         state.weights = _whole(network, top, state.weights)

@@ -29,6 +29,7 @@ SHARED = (
     "files.py",
     "images.py",
     "compiled_network.py",
+    "features.py",
     "params",
     "redirection.py",
     "split_files.py",
@@ -119,9 +120,7 @@ def _train(
         with backends.enough_memory("train.batch_size"):
             if frozen_backbone.applies(config):
                 # In float32 whatever `train.precision` is: that is what the model that is written computes in.
-                by = ("threads", "deterministic", "instruction_set")
-                bits = {**versions, **{name: getattr(params, name) for name in by}}
-                frozen_backbone.fit_behind(result, data, config, bits, state, keep)
+                frozen_backbone.fit_behind(result, data, config, state, keep)
             fit(network, data, config, state, keep, group)
         result.set_weights(state.best)
         if group.first:
