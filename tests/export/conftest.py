@@ -153,12 +153,6 @@ KINDS: dict[str, tuple[Callable[[int], tuple[np.ndarray, list[str]]], int, str, 
         "standard",
         {"model.network": "resnet", "model.blocks": [[8, 8], [16]], "model.dense": []},
     ),
-    "two softmax": (
-        photos,
-        2,
-        "minmax",
-        {"model.network": "lenet", "model.head": "softmax", "model.dropout": 0.0},
-    ),
     "application": (photos, 3, "rescale", {"model.network": "application", "model.dense": []}),
     "transfer": (photos, 4, "rescale", TRANSFER | {"image.resolution": [40, 32]}),
 }

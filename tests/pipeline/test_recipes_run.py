@@ -15,6 +15,10 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 
 
+EVERY = 4
+"""Of the photos each so-many-th is taken: what a layout is shows in a few hundred."""
+
+
 def zip_files(path: Path, members: list[tuple[str, Path]]) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name, source in members:
@@ -24,7 +28,7 @@ def zip_files(path: Path, members: list[tuple[str, Path]]) -> None:
 def cats_and_dogs(real: Path, inbox: Path) -> str:
     """Lay out as Kaggle's tongpython/cat-and-dog: a folder a class, in training_set and test_set."""
     members = []
-    for number, photo in enumerate(sorted((real / "dogs-vs-cats/train").glob("*.jpg"))):
+    for number, photo in enumerate(sorted((real / "dogs-vs-cats/train").glob("*.jpg"))[::EVERY]):
         part = "test_set" if number % 5 == 0 else "training_set"
         members.append((f"{part}/{part}/{photo.name[:3]}s/{photo.name}", photo))
     zip_files(inbox / "archive.zip", members)
@@ -35,8 +39,8 @@ def dogs_vs_cats(real: Path, inbox: Path) -> str:
     """Lay out as Kaggle's competition: train.zip and test1.zip inside one zip."""
     inner = inbox.parent / "inner"
     inner.mkdir()
-    for name in ("train", "test1"):
-        photos = sorted((real / "dogs-vs-cats" / name).glob("*.jpg"))
+    for name, every in (("train", EVERY), ("test1", 1)):
+        photos = sorted((real / "dogs-vs-cats" / name).glob("*.jpg"))[::every]
         zip_files(inner / f"{name}.zip", [(f"{name}/{photo.name}", photo) for photo in photos])
     zip_files(inbox / "dogs-vs-cats.zip", [(path.name, path) for path in sorted(inner.iterdir())])
     return "dogs-vs-cats.zip"
@@ -45,13 +49,14 @@ def dogs_vs_cats(real: Path, inbox: Path) -> str:
 def flower_photos(real: Path, inbox: Path) -> str:
     """Lay out as TensorFlow's flower_photos.tgz."""
     with tarfile.open(inbox / "flower_photos.tgz", "w:gz", compresslevel=1) as archive:
-        archive.add(real / "flower_photos", "flower_photos")
+        for photo in sorted((real / "flower_photos").rglob("*.jpg"))[::EVERY]:
+            archive.add(photo, photo.relative_to(real))
     return "flower_photos.tgz"
 
 
 def cell_images(real: Path, inbox: Path) -> str:
     """Lay out as the NLM's cell_images.zip."""
-    cells = sorted((real / "cell_images").rglob("*.png"))
+    cells = sorted((real / "cell_images").rglob("*.png"))[::EVERY]
     zip_files(inbox / "cell_images.zip", [(str(cell.relative_to(real)), cell) for cell in cells])
     return "cell_images.zip"
 

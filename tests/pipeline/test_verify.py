@@ -51,11 +51,11 @@ def options(settings: list[str]) -> list[str]:
 
 
 def put_flowers(repository, real_images, *names: str) -> None:
-    """Put sixty photos of each flower into the inbox."""
+    """Put thirty photos of each flower into the inbox."""
     for name in names:
         target = repository.path(f"data/inbox/flowers/{name}")
         target.mkdir(parents=True)
-        for photo in sorted((real_images / "flower_photos" / name).glob("*.jpg"))[:60]:
+        for photo in sorted((real_images / "flower_photos" / name).glob("*.jpg"))[:30]:
             shutil.copy(photo, target)
 
 
@@ -74,7 +74,7 @@ def test_another_lock_than_the_run_makes_is_named(finished):
 
 
 def test_drawings_come_out_alike_twice(repository):
-    said = repository.run("darkroom", "verify", "--recipe", "ox", *options(["train.epochs=3"]))
+    said = repository.run("darkroom", "verify", "--recipe", "ox", *options(["train.epochs=1"]))
     assert "the same, byte for byte" in said.stdout
 
 

@@ -120,11 +120,7 @@ def test_strength_is_the_one_with_the_least_loss_on_validation():
     assert least == logistic_regression.solve(x, y, None, x, 1 - y).C
 
 
-@pytest.mark.parametrize(
-    "train",
-    [SOLVED, {"epochs": 2, "batch_size": 16}, pytest.param(TUNED, marks=pytest.mark.slow)],
-    ids=["solved", "walked", "tuned"],
-)
+@pytest.mark.parametrize("train", [SOLVED, {"epochs": 2, "batch_size": 16}], ids=["solved", "walked"])
 def test_cold_warm_damaged_or_no_cache_give_the_same_bytes(
     sections, photos, tmp_path, scratch, train, capsys
 ):
@@ -212,10 +208,9 @@ def test_killed_in_the_features_it_goes_on_where_it_was(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("epoch", [1, 2])
 @pytest.mark.parametrize(
-    "train",
-    [{"epochs": 2, "batch_size": 16, "fine_tune_epochs": 1}, TUNED],
+    ("train", "epoch"),
+    [({"epochs": 2, "batch_size": 16, "fine_tune_epochs": 1}, 1), (TUNED, 2)],
     ids=["walked", "solved"],
 )
 def test_killed_after_an_epoch_it_goes_on_to_the_same_bytes(
