@@ -266,6 +266,40 @@ def replicate_command(
         raise UserError(replication.complaint(result))
 
 
+@command(app, "crossvalidate", in_project=True)
+def crossvalidate_command(
+    folds: Annotated[
+        int, typer.Option(help="Number of folds: of runs, each tested on another part of the images.")
+    ] = 5,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set-param",
+            "-S",
+            help="Set a parameter in all runs, as `dvc exp run -S`; repeatable.",
+            metavar="KEY=VALUE",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name",
+            "-n",
+            help="Name of the group of runs; default: the Git branch, the overrides of -S and the number of folds.",
+        ),
+    ] = None,
+) -> None:
+    """Test every image once: train and test on each of several folds, as DVC experiments.
+
+    Prints the accuracy on all images with its interval, by fold, log loss and the recall of each class. Writes every
+    image's prediction to data/out_of_fold.csv and the figures to metrics/crossvalidate.json.
+    """
+    from darkroom.crossvalidate import command as crossvalidation
+
+    pooled = crossvalidation.run(folds, settings or [], name, lambda line: typer.echo(line, err=True))
+    typer.echo(crossvalidation.render(pooled), nl=False)
+
+
 @command(app, "export")
 def export_command(
     to: Annotated[str, typer.Option("--to", metavar="onnx|tflite|savedmodel", help="Export format.")],

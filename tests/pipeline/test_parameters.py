@@ -136,6 +136,8 @@ CASES: dict[str, dict[str, Case]] = {
         "split.predefined": Case("ignore", PARTED),
         "split.near_duplicates": Case(None),
         "split.group_by": Case(r"\d\.png"),
+        "split.folds": Case(3),
+        "split.fold": Case(1, {"split.folds": 3}),
         "normalize.method": Case("standard"),
     },
     "train": {

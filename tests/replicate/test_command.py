@@ -167,7 +167,7 @@ def test_interrupted_it_leaves_no_process_and_no_half_experiment(project: Any, n
     os.kill(process.pid, number)
     _, said = process.communicate(timeout=60)
     assert process.returncode != 0
-    assert "the seeds that are done are kept" in said
+    assert "the runs that are done are kept" in said
     assert "Traceback" not in said
     assert not any(child.is_running() for child in started)
     assert project.experiments() == {}

@@ -18,6 +18,8 @@ GOOD = {
     "predefined": "keep",
     "near_duplicates": 8,
     "group_by": "null",
+    "folds": "null",
+    "fold": 0,
 }
 
 
@@ -58,7 +60,11 @@ def test_whole_numbers_are_fractions_too(tmp_path: Path) -> None:
         ({"predefined": "mend"}, "split.predefined", "'keep', 'repair' or 'ignore'"),
         ({"near_duplicates": 9}, "split.near_duplicates", "at most 8"),
         ({"group_by": "'(C\\d+'"}, "split.group_by", "a regular expression or null"),
-        ({"folds": 5}, "split.folds", "unknown parameter"),
+        ({"folds": 1}, "split.folds", "at least 2"),
+        ({"fold": -1}, "split.fold", "at least 0"),
+        ({"folds": 5, "fold": 5}, "split", "split.fold: 0 to 4; got 5 with split.folds: 5"),
+        ({"fold": 1}, "split", "split.fold: 0 where split.folds is null; got 1"),
+        ({"shuffle": "true"}, "split.shuffle", "unknown parameter"),
     ],
 )
 def test_a_wrong_value_is_answered_with_what_is_allowed(

@@ -23,6 +23,8 @@ GOOD: dict[str, Any] = {
     "predefined": "keep",
     "near_duplicates": 8,
     "group_by": None,
+    "folds": None,
+    "fold": 0,
 }
 
 
@@ -148,6 +150,16 @@ def test_without_stratification_all_images_are_shared_out_together(write_images:
         (["a", "b"] * 10, {"group_by": "a|b"}, r"class 'a' has 10 images in 1 groups that stay together"),
         (["a", "b"] * 10, {"group_by": "^C"}, r"split\.group_by: '\^C' matches none of the 20 ids"),
         (["a", "b"] * 10, {"group_by": "/", "stratified": False}, r"the whole has 20 images in 1 groups"),
+        (
+            ["a"] * 10 + ["b"] * 4,
+            {"folds": 5},
+            r"params\.yaml: split\.folds: got 5: class 'b' has 4 images to share out; .* 5, .* ask for fewer folds",
+        ),
+        (
+            ["a", "b"] * 10,
+            {"folds": 2, "group_by": "a|b"},
+            r"split\.folds: got 2: class 'a' has 10 images in 1",
+        ),
     ],
 )
 def test_what_cannot_be_split_is_one_message(
@@ -166,6 +178,43 @@ def test_a_class_that_only_the_predefined_test_holds_is_refused(write_images: Wr
     ):
         run(images)
     run(images, predefined="ignore")
+
+
+def test_every_image_is_in_test_in_one_fold_and_groups_stay_together(write_images: Write) -> None:
+    labels = ["a"] * 61 + ["b"] * 32 + ["c"] * 11
+    images = write_images(labels, [f"{label}/P{row // 2}_{row}.png" for row, label in enumerate(labels)])
+    tested, validated = [], []
+    for fold in range(5):
+        # Of split.test nothing comes; of the rest validation gets 0.1 of 0.8.
+        metrics, table = run(images, folds=5, fold=fold, group_by=r"P\d+", test=0.2)
+        assert metrics["leaked_images"] == 0
+        assert "predefined_test" not in metrics
+        assert metrics["fraction_error"] < 0.03
+        assert table.groupby("group")["split"].nunique().max() == 1
+        tested.append(table["split"] == "test")
+        validated.append(table["split"] == "validation")
+    assert (sum(part.astype(int) for part in tested) == 1).all()
+    assert max(sum(part.astype(int) for part in validated)) < 4  # no fold's validation is that of the others
+    for label, count in (("a", 61), ("b", 32), ("c", 11)):
+        of_class = [int((part & table["id"].str.startswith(label)).sum()) for part in tested]
+        assert max(abs(here - count / 5) for here in of_class) <= 2
+    alone = run(images, folds=5, fold=2, test=0, validation=0.3)[1]
+    assert (alone["split"] == "test").sum() in (20, 21)
+    other = run(images, folds=5, fold=2, seed=1)[1]
+    assert (other["split"] == "test").tolist() != (alone["split"] == "test").tolist()
+
+
+def test_folds_differ_by_one_image_however_many_classes_leave_one_over(write_images: Write) -> None:
+    images = write_images([f"{number:02}" for number in range(7)] * 6)
+    sizes = [run(images, folds=5, fold=fold, validation=0, train=0.8)[0]["test"] for fold in range(5)]
+    assert sorted(sizes) == [8, 8, 8, 9, 9]
+
+
+def test_folds_and_a_split_that_came_with_the_source_exclude_each_other(write_images: Write) -> None:
+    images = write_images(["a", "b"] * 20, splits=["train"] * 30 + ["test"] * 10)
+    with pytest.raises(UserError, match=r"split\.folds: the source brings .* \(10 test images\), .*: ignore"):
+        run(images, folds=4)
+    assert run(images, folds=4, predefined="ignore")[0]["test"] == 10
 
 
 def test_a_mistake_leaves_an_earlier_split_as_it_was(write_images: Write) -> None:

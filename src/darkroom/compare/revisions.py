@@ -20,6 +20,7 @@ WORKSPACE = "workspace"
 
 PREDICTIONS = "data/predictions/test.csv"
 INDEX = "data/images/index.csv"
+SPLIT = "data/split/split.csv"
 METRICS = "metrics/evaluate.json"
 BY_CLASS = "metrics/evaluate_by_class.json"
 """Metrics of each class; in commits of version 0.1 they stand in :data:`METRICS`."""
@@ -90,6 +91,24 @@ def read(name: str, repo: Path, reference: str | None = None) -> Run:
             f" `dvc exp show`), or {WORKSPACE!r}"
         ) from error
     return Run(name, predictions, params, metrics, _locked(lock, IMAGES), _edited(params, lock))
+
+
+def groups(reference: str, repo: Path) -> dict[str, str]:
+    """Return the group of each image of an experiment, by id, from the cache or the remote.
+
+    Raises
+    ------
+    UserError
+        Neither has its split.
+    """
+    try:
+        text = _text(DVCFileSystem(str(repo), rev=reference), reference, SPLIT)
+    except DvcException as error:
+        raise UserError(
+            f"{reference}: {SPLIT}: {error}; `dvc fetch` brings it, or `dvc repro` there"
+        ) from error
+    table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+    return dict(zip(table["id"], table["group"], strict=True))
 
 
 def locked_images(repo: Path) -> str:

@@ -56,7 +56,7 @@ def overall(
         "accuracy": float(sk.accuracy_score(actual, predicted)),
         "accuracy_low": low,
         "accuracy_high": high,
-        "loss": _loss(actual, probabilities),
+        "loss": loss(actual, probabilities),
         "precision": float(precision),
         "recall": float(recall),
         "f1": float(f1),
@@ -94,7 +94,7 @@ def by_class(
     return scores
 
 
-def _loss(actual: ClassNumbers, probabilities: Probabilities) -> float:
+def loss(actual: ClassNumbers, probabilities: Probabilities) -> float:
     """Return the mean cross-entropy: scikit-learn's ``log_loss``, which would hold several numbers a probability."""
     least = np.finfo(np.float32).eps  # about where Keras clips the loss of training (1e-7)
     own = np.clip(probabilities[np.arange(len(actual)), actual], least, 1 - least)

@@ -24,6 +24,8 @@ class SplitParams(Section):
     predefined: Literal["keep", "repair", "ignore"]
     near_duplicates: Annotated[int, Field(ge=0, le=8)] | None
     group_by: str | None
+    folds: Annotated[int, Field(ge=2)] | None
+    fold: Annotated[int, Field(ge=0)]
 
     @field_validator("group_by")
     @classmethod
@@ -50,6 +52,13 @@ class SplitParams(Section):
                 f"split.train + split.validation + split.test = 1; they add up to {total:.10g}"
                 f" ({self.train:g} + {self.validation:g} + {self.test:g})"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _one_of_the_folds(self) -> Self:
+        if self.fold >= (self.folds or 1):
+            least = "0 where split.folds is null" if self.folds is None else f"0 to {self.folds - 1}"
+            raise ValueError(f"split.fold: {least}; got {self.fold} with split.folds: {self.folds or 'null'}")
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""One DVC experiment per seed: run in a checkout of its own, or reused if nothing has changed since."""
+"""One DVC experiment per seed or fold: run in a checkout of its own, or reused if nothing has changed since."""
 
 import json
 import os
@@ -31,13 +31,33 @@ PATIENCE = 30
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one seed: the experiment's reference, or what went wrong.
+class Experiment:
+    """A run that is wanted.
 
     Attributes
     ----------
-    name, seed
-        The experiment and its seed.
+    name, number
+        Its name, and its seed or fold.
+    varied : mapping
+        The params in which it differs from the others of its group: ``seed``, ``split.fold`` and the like.
+    settings : sequence of str
+        Those of all of them, as for `dvc exp run -S`.
+    """
+
+    name: str
+    number: int
+    varied: Mapping[str, int]
+    settings: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one run: the experiment's reference, or what went wrong.
+
+    Attributes
+    ----------
+    name, number
+        The experiment and its seed, or its fold.
     reference : str
         The full git reference; empty where the run failed.
     reused : bool
@@ -47,7 +67,7 @@ class Outcome:
     """
 
     name: str
-    seed: int
+    number: int
     reference: str
     reused: bool = False
     message: str = ""
@@ -64,8 +84,8 @@ def _existing(name: str, repo: Path) -> str:
     return reference if git(repo, "for-each-ref", reference).strip() else ""
 
 
-def current(reference: str, drawn: Mapping[str, int], settings: Sequence[str], repo: Path) -> bool:
-    """Return whether an experiment holds this code, these params and seeds, so that it need not run again.
+def _current(reference: str, wanted: Experiment, repo: Path) -> bool:
+    """Return whether an experiment holds this code and the params wanted, so that it need not run again.
 
     Images in data/inbox that neither git nor DVC tracks may have changed without a trace: then never.
     """
@@ -73,12 +93,12 @@ def current(reference: str, drawn: Mapping[str, int], settings: Sequence[str], r
         return False
     try:
         expected = YAML(typ="safe").load((repo / revisions.PARAMS).read_text(encoding="utf-8"))
-        values = dict(setting.split("=", 1) for setting in settings)
-        wanted = {name: YAML(typ="safe").load(value) for name, value in values.items()}
+        values = dict(setting.split("=", 1) for setting in wanted.settings)
+        set_params = {name: YAML(typ="safe").load(value) for name, value in values.items()}
     except (OSError, ValueError, YAMLError):
         return False  # DVC reads it, and says what it makes of it
     held = YAML(typ="safe").load(git(repo, "show", f"{reference}:./{revisions.PARAMS}"))
-    return revisions.flat(held) == {**revisions.flat(expected), **revisions.flat(wanted), **drawn}
+    return revisions.flat(held) == {**revisions.flat(expected), **revisions.flat(set_params), **wanted.varied}
 
 
 def _git_differs(reference: str, repo: Path) -> bool:
@@ -106,10 +126,8 @@ def _is_in(path: str, place: str) -> bool:
     return path == place or path.startswith(f"{place}/")
 
 
-def run(
-    name: str, drawn: Mapping[str, int], settings: Sequence[str], repo: Path, say: Callable[[str], None]
-) -> Outcome:
-    """Run the pipeline with other seeds as experiment ``name`` of the current commit, or find it there already.
+def run(wanted: Experiment, repo: Path, say: Callable[[str], None]) -> Outcome:
+    """Run the pipeline as an experiment of the current commit, or find it there already.
 
     It runs in a checkout of its own under .dvc/tmp (`dvc exp run --temp`), with the workspace's uncommitted edits of
     tracked files; the workspace stays as it is. An experiment of this name with other code or params is replaced
@@ -117,11 +135,8 @@ def run(
 
     Parameters
     ----------
-    name : str
-    drawn : mapping
-        The seeds by their params: ``seed``, of training, and maybe ``split.seed``.
-    settings : sequence of str
-        As for `dvc exp run -S`.
+    wanted : Experiment
+        Its name and params.
     say : callable
         Takes each line that shows progress.
 
@@ -130,28 +145,28 @@ def run(
     Refused
         DVC did not begin the run: the settings name no param, or the like.
     """
-    seed = drawn["seed"]
+    name, number = wanted.name, wanted.number
     before = _existing(name, repo)
-    if before and current(before, drawn, settings, repo):
-        return Outcome(name, seed, before, reused=True)
+    if before and _current(before, wanted, repo):
+        return Outcome(name, number, before, reused=True)
     if _existing(name + NEW, repo):  # left by a run that was killed
         dvc(repo, "exp", "remove", name + NEW)
     under = name + NEW if before else name
-    code, lines = follow(_words(under, drawn, settings, repo), repo, say)
+    code, lines = follow(_words(under, wanted, repo), repo, say)
     if code or not _existing(under, repo):
         if not any(line.startswith("Reproducing experiment") for line in lines):
             said = " ".join(" ".join(lines).removeprefix("ERROR: ").split())
             raise Refused(f"`dvc exp run` did not begin: {said or f'exit code {code}'}")
         kept = f"\n(the experiment {name} that there is has other code or params)" if before else ""
-        return Outcome(name, seed, "", message=_last_words(lines) + kept)
+        return Outcome(name, number, "", message=_last_words(lines) + kept)
     if before:
         dvc(repo, "exp", "rename", "--force", under, name)
-    return Outcome(name, seed, _existing(name, repo))
+    return Outcome(name, number, _existing(name, repo))
 
 
-def _words(name: str, drawn: Mapping[str, int], settings: Sequence[str], repo: Path) -> list[str]:
+def _words(name: str, wanted: Experiment, repo: Path) -> list[str]:
     words = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "--name", name]
-    for setting in [*(f"{key}={value}" for key, value in drawn.items()), *settings]:
+    for setting in [*(f"{key}={value}" for key, value in wanted.varied.items()), *wanted.settings]:
         words += ["--set-param", setting]
     for path in untracked_inbox(repo):
         words += ["--copy-paths", path]

@@ -114,9 +114,9 @@ def render_json(summary: Summary) -> str:
         "varied": list(summary.varied),
         "interval": summary.interval,
         "covered": summary.covered,
-        "runs": [{"experiment": run.name, "seed": run.seed, "reused": run.reused} for run in summary.done],
+        "runs": [{"experiment": run.name, "seed": run.number, "reused": run.reused} for run in summary.done],
         "failed": [
-            {"experiment": run.name, "seed": run.seed, "message": run.message} for run in summary.failed
+            {"experiment": run.name, "seed": run.number, "message": run.message} for run in summary.failed
         ],
         "metrics": {
             stage: {
@@ -132,7 +132,7 @@ def render_json(summary: Summary) -> str:
 def headline(summary: Summary) -> str:
     """Return the accuracy on the test images in one line."""
     accuracy = summary.metrics["evaluate"].get("accuracy")
-    seeds = ", ".join(str(run.seed) for run in summary.done)
+    seeds = ", ".join(str(run.number) for run in summary.done)
     what = "seeds of training and split" if "split.seed" in summary.varied else "seeds of training"
     over = f"over {len(summary.done)} {what} ({seeds})"
     if accuracy is None:

@@ -1,4 +1,4 @@
-"""Assignment: which group goes to train, validation or test, drawn from the seed and the group's own name."""
+"""Assignment: which group goes to train, validation or test, or to which fold, drawn from the seed and its own name."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,6 @@ import numpy as np
 
 from darkroom import UserError
 from darkroom.array_types import Doubles, Rows
-from darkroom.split_files import PARTS
 
 TRAIN, VALIDATION, TEST = range(3)
 
@@ -39,8 +38,20 @@ def quotas(count: int, fractions: Sequence[float] | Doubles) -> Rows:
     return whole
 
 
-def assign(strata: Rows, groups: Rows, drawn: Doubles, fractions: Sequence[float]) -> Rows:
-    """Assign each image to a part: int64, (images,), positions in :data:`PARTS`.
+def fold_quotas(totals: Rows, folds: int) -> Rows:
+    """Share each of ``totals`` out in ``folds`` equal parts, as whole numbers: int64, (totals, folds).
+
+    What is left over of one goes to the folds after those that got what was left of the one before, so that the folds
+    together differ by one image at most, as of scikit-learn's ``StratifiedKFold``.
+    """
+    together = np.array([quotas(total, [1] * folds) for total in np.cumsum(totals)])
+    return np.diff(together, axis=0, prepend=np.zeros((1, folds), np.int64))
+
+
+def assign(
+    strata: Rows, groups: Rows, drawn: Doubles, fractions: Sequence[float], wanted: Rows | None = None
+) -> Rows:
+    """Assign each image to a part: int64, (images,), positions in ``fractions``.
 
     Each stratum is shared out by :func:`quotas`. Groups of several images come first, the larger ones before
     the smaller: each goes where its draw falls if it fits there, else where what is missing of its strata is
@@ -55,11 +66,13 @@ def assign(strata: Rows, groups: Rows, drawn: Doubles, fractions: Sequence[float
         The row of the first member of each image's group.
     drawn : float64, (images,)
         The draw of each image's group, in [0, 1).
-    fractions : three floats
-        The parts asked for, together 1.
+    fractions : floats, (parts,)
+        The parts asked for, together 1; those of :data:`PARTS`, or of each fold.
+    wanted : int64, (strata, parts), optional
+        The images of each stratum in each part; by default as :func:`quotas` has them.
     """
     totals = np.bincount(strata)
-    missing = np.array([quotas(total, fractions) for total in totals])
+    missing = np.array([quotas(total, fractions) for total in totals]) if wanted is None else wanted.copy()
     parts = np.full(len(strata), -1, np.int64)
     large = [(members, *np.unique(strata[members], return_counts=True)) for members in _large(groups, drawn)]
     for members, here, counts in large:
@@ -73,7 +86,8 @@ def assign(strata: Rows, groups: Rows, drawn: Doubles, fractions: Sequence[float
     for rows in np.split(free, np.flatnonzero(np.diff(strata[free])) + 1) if len(free) else ():
         stratum = strata[rows[0]]
         filled = _fill(len(rows), missing[stratum])
-        parts[rows] = np.repeat([TEST, VALIDATION, TRAIN], filled[::-1])
+        # Low draws are test, the last part.
+        parts[rows] = np.repeat(np.arange(len(filled))[::-1], filled[::-1])
         missing[stratum] -= filled
     _refine(parts, large, totals, missing, np.flatnonzero(np.asarray(fractions) > 0))
     return parts
@@ -115,10 +129,9 @@ def _large(groups: Rows, drawn: Doubles) -> list[Rows]:
 
 
 def _by_draw(draw: float, fractions: Sequence[float]) -> int:
-    # Low draws are test, as among single images: a group that falls apart tends to stay where it was.
-    if draw < fractions[TEST]:
-        return TEST
-    return VALIDATION if draw < fractions[TEST] + fractions[VALIDATION] else TRAIN
+    # Low draws are the last part, as among single images: a group that falls apart tends to stay where it was.
+    before = int(np.searchsorted(np.cumsum(fractions[::-1]), draw, side="right"))
+    return max(0, len(fractions) - 1 - before)
 
 
 def _fill(count: int, missing: Rows) -> Rows:
@@ -127,7 +140,7 @@ def _fill(count: int, missing: Rows) -> Rows:
     if room.sum() == count:
         return room
     # A group overshot one part's quota: the other parts bear it by their size.
-    return quotas(count, room) if room.sum() else np.array([count, 0, 0])
+    return quotas(count, room)
 
 
 def cover(
@@ -139,7 +152,7 @@ def cover(
     -------
     None, or the stratum and the part for which no group could be moved without leaving one absent elsewhere.
     """
-    table = np.zeros((int(strata.max()) + 1, len(PARTS)), np.int64)
+    table = np.zeros((int(strata.max()) + 1, max(*asked, int(parts.max())) + 1), np.int64)
     np.add.at(table, (strata, parts), 1)
     for stratum, part in np.argwhere(table == 0):
         if part not in asked or table[stratum, part]:
@@ -162,18 +175,18 @@ def _smallest(firsts: Rows, groups: Rows, drawn: Doubles) -> Rows:
     return firsts[np.lexsort((firsts, drawn[firsts], sizes))]
 
 
-def check_enough(strata: Rows, groups: Rows, names: Sequence[str], asked: Sequence[int]) -> None:
-    """Raise a UserError if a stratum, called as in ``names``, has fewer groups than there are parts asked for."""
+def check_enough(
+    strata: Rows, groups: Rows, names: Sequence[str], least: int, keys: str, remedy: str
+) -> None:
+    """Raise a UserError if a stratum, called as in ``names``, has fewer than ``least`` groups, as ``keys`` ask for."""
     pairs = np.unique(np.stack([strata, groups]), axis=1)
     counts = np.bincount(pairs[0], minlength=len(names))
     images = np.bincount(strata, minlength=len(names))
     for name, count, total in zip(names, counts, images, strict=True):
-        if count < len(asked):
+        if count < least:
             inseparable = f" in {count} groups that stay together" if count < total else ""
-            keys = ", ".join(f"split.{PARTS[part]}" for part in asked)
             raise UserError(
                 f"params.yaml: {keys}: {name} has {total} images{inseparable} to share out; expected at least"
-                f" {len(asked)}, one for each of them; bring more images, leave out all classes this small"
-                f" (labels.min_images: {len(asked)}) or this one (labels.skip), merge it (labels.map), or set one of"
-                f" these to 0"
+                f" {least}, one for each of them; bring more images, leave out all classes this small"
+                f" (labels.min_images: {least}) or this one (labels.skip), merge it (labels.map), or {remedy}"
             )

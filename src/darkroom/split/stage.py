@@ -10,7 +10,15 @@ from darkroom import UserError, files, split_files
 from darkroom.array_types import Rows
 from darkroom.images import Images
 from darkroom.params import NormalizeParams, SplitParams
-from darkroom.split import assignment, groups, normalization, predefined, proportions, suspicious_groups
+from darkroom.split import (
+    assignment,
+    folds,
+    groups,
+    normalization,
+    predefined,
+    proportions,
+    suspicious_groups,
+)
 from darkroom.split.assignment import TEST, TRAIN, VALIDATION
 from darkroom.split_files import PARTS
 
@@ -70,12 +78,17 @@ def assign(
 ) -> tuple[Rows, tuple[float, float, float], dict[str, int]]:
     """Return the part of each image, the fractions asked of those that were drawn, and how many were not."""
     parts = predefined.kept(index["split"].tolist(), grouped, params.predefined)
-    if params.test == 0 and not (parts == TEST).any():
+    if params.folds is None and params.test == 0 and not (parts == TEST).any():
         raise UserError(
             "params.yaml: split.test: got 0.0, and the source brings no test images of its own (or"
             " split.predefined leaves them out); expected more than 0, or nothing could be measured"
         )
     counts = {f"predefined_{PARTS[part]}": int((parts == part).sum()) for part in (VALIDATION, TEST)}
+    if params.folds is not None:
+        folds.check_undivided(counts)
+        strata, called = _strata(params, names, classes)
+        numbers = folds.assign(strata, grouped, called, index["id"], params.folds, params.seed)
+        parts[numbers == params.fold] = TEST
     free = np.flatnonzero(parts < 0)
     fractions = predefined.rescaled(params.fractions, parts)
     if len(free):
@@ -95,13 +108,17 @@ def draw(
 ) -> Rows:
     """Return the parts drawn for the images at rows ``free``."""
     asked = [part for part in range(len(PARTS)) if fractions[part] > 0]
-    strata = classes if params.stratified else np.zeros_like(classes)
-    called = [f"class {name!r}" for name in names] if params.stratified else ["the whole"]
+    strata, called = _strata(params, names, classes)
     # Rows of the whole index become positions among the free images: a group is named by its first free member.
     _, first, inverse = np.unique(grouped[free], return_index=True, return_inverse=True)
     among = first[inverse].astype(np.int64)
-    drawn = assignment.draws(params.seed, index["id"].iloc[grouped[free]])
-    assignment.check_enough(strata, among, called, asked)
+    ids = index["id"].iloc[grouped[free]]
+    # The draws that made the folds would have nearly all folds share their validation images.
+    drawn = assignment.draws(
+        params.seed, ids if params.folds is None else (f"fold {params.fold}:{id}" for id in ids)
+    )
+    keys = ", ".join(f"split.{PARTS[part]}" for part in asked)
+    assignment.check_enough(strata, among, called, len(asked), keys, "set one of these to 0")
     parts = assignment.assign(strata, among, drawn, fractions)
     stuck = assignment.cover(parts, strata, among, drawn, asked)
     if stuck is not None:
@@ -112,6 +129,13 @@ def draw(
             f" or set split.{PARTS[part]} to 0"
         )
     return parts
+
+
+def _strata(params: SplitParams, names: list[str], classes: Rows) -> tuple[Rows, list[str]]:
+    """Return the stratum of each image, and what a message calls them."""
+    if params.stratified:
+        return classes, [f"class {name!r}" for name in names]
+    return np.zeros_like(classes), ["the whole"]
 
 
 def _check_train(parts: Rows, classes: Rows, names: list[str], params: SplitParams) -> None:
