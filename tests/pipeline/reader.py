@@ -81,6 +81,7 @@ ELSEWHERE = {
         "tests/pipeline/test_sharing.py, by two people",
     ),
     "dvc config cache.type hardlink": "tests/pipeline/test_team.py",
+    "darkroom crossvalidate --folds 5": "tests/replicate/test_crossvalidate.py",
     "make verify": "tests/pipeline/test_verify.py",
     "darkroom verify --recipe ox": "tests/pipeline/test_verify.py",
     "python tests/pipeline/chaos.py --kills 30": "tests/pipeline/test_adversity.py, with fewer kills",

@@ -22,8 +22,12 @@ split = 0 if "test" in came else split
 draw = random.Random(1000 * split + seed)
 right = [draw.random() < 0.6 + gain for _ in range(200)]
 rows = [f"{split}-{i}.png,cat,{'cat' if good else 'dog'},0.5,0.5" for i, good in enumerate(right)]
+groups = [f"{split}-{i}.png,test,{split}-{i // 2 * 2}.png" for i in range(200)]
+folds, fold = params["split"]["folds"] or 1, params["split"]["fold"]
+rows = rows[fold::folds]
 for name, content in {
     "data/predictions/test.csv": "\\n".join(["id,label,predicted,p_cat,p_dog", *rows]) + "\\n",
+    "data/split/split.csv": "\\n".join(["id,split,group", *groups]) + "\\n",
     "metrics/evaluate.json": json.dumps({"accuracy": sum(right) / 200, "accuracy_low": 0.1 * seed, "images": 200,
         "inbox": len(list(pathlib.Path("data/inbox").glob("*/*")))}),
     "metrics/evaluate_by_class.json": json.dumps({"recall_cat": draw.random(), "support_cat": 200}),
@@ -42,6 +46,7 @@ stages:
     deps: [train.py, data/inbox]
     outs:
       - data/predictions
+      - data/split
     metrics:
       - metrics/evaluate_by_class.json: {cache: false}
       - metrics/evaluate.json: {cache: false}
@@ -51,7 +56,7 @@ stages:
 
 PARAMS = """
 seed: 0
-split: {seed: 0, train: 0.8, test: 0.2, came: []}
+split: {seed: 0, train: 0.8, test: 0.2, came: [], folds: null, fold: 0}
 train:
   gain: 0.1
   fails_at: -1
@@ -64,7 +69,10 @@ def project_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a project that ran once and was committed."""
     project = Project(tmp_path_factory.mktemp("replicate") / "project")
     files = {"train.py": STAGE, "dvc.yaml": STAGES, "params.yaml": PARAMS}
-    files |= {".gitignore": "/data/predictions\n", "data/inbox/.gitignore": "*\n!.gitignore\n!*.dvc\n"}
+    files |= {
+        ".gitignore": "/data/predictions\n/data/split\n/data/out_of_fold.csv\n",
+        "data/inbox/.gitignore": "*\n!.gitignore\n!*.dvc\n",
+    }
     files |= {".dvcignore": "/data/inbox/.gitignore\n"}
     project.begin(files)
     project.repro("Run")

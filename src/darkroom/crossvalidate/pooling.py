@@ -74,7 +74,7 @@ class Pooled:
     @cached_property
     def accuracies(self) -> "pd.Series[float]":
         """The accuracy of each fold."""
-        return self.right.groupby(self.table["fold"]).mean()
+        return self.right.astype(float).groupby(self.table["fold"]).mean()
 
     @cached_property
     def interval(self) -> tuple[float, float]:
@@ -91,8 +91,8 @@ class Pooled:
     @cached_property
     def loss(self) -> float:
         """The mean cross-entropy of all images (log loss, natural logarithm)."""
-        classes = [name.removeprefix("p_") for name in self.table if str(name).startswith("p_")]
-        actual = pd.Index(classes).get_indexer(self.table["label"]).astype(np.int64)
+        classes = [str(name).removeprefix("p_") for name in self.table if str(name).startswith("p_")]
+        actual = pd.Index(classes).get_indexer(pd.Index(self.table["label"])).astype(np.int64)
         return scores.loss(actual, self.table[[f"p_{name}" for name in classes]].to_numpy(np.float32))
 
     @property
