@@ -137,6 +137,25 @@ def test_pairs_with_splits_of_their_own_are_corrected_as_nadeau_and_bengio_do(ma
     assert halves.high - 0.85 == pytest.approx(scipy.stats.t.ppf(0.975, 1) * np.sqrt(0.005 * (1 / 2 + 0.5)))
 
 
+def test_folds_are_pairs_whose_variance_is_corrected_by_what_they_share(make_run: MakeRun) -> None:
+    def folds(name: str, rows: list[tuple[int, ...]]) -> tuple[Run, ...]:
+        params = [
+            {"split.folds": 3, "split.fold": fold, "split.validation": 0.3} for fold in range(len(rows))
+        ]
+        made = zip(rows, params, strict=True)
+        return tuple(
+            make_run(f"{name}{i}", wrong(*some), 0, 20 * i, **of) for i, (some, of) in enumerate(made)
+        )
+
+    a, b = folds("a", [(0, 1, 2), (3, 4), (5, 6, 7, 8)]), folds("b", [(0,), (3,), (5,)])
+    accuracy = run_groups.compare(a, b).metrics[0][3]
+    # Of three folds one is test; of the two others 0.6 of 0.9 train: 0.75 test images for each training image.
+    error = np.sqrt((1 / 3 + 0.75) * np.var([0.1, 0.05, 0.15], ddof=1))
+    assert accuracy.p == pytest.approx(2 * scipy.stats.t.sf(0.1 / error, 2))
+    assert accuracy.method == "paired by seed and split"
+    assert len(run_groups.remarks(a, b)) == 1
+
+
 def test_runs_on_other_images_are_compared_by_accuracy_on_those_in_common(make_run: MakeRun) -> None:
     a = with_splits(make_run, "a", [(0, 1, 2, 3), (3, 4), (5, 6, 7)])
     # Their partners by seed have other test images: in common are those numbered 2 to 19.

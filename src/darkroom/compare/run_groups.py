@@ -1,6 +1,7 @@
 """Groups of runs prepared for comparison: no duplicate runs, the same classes, metrics on the same test images."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from darkroom import UserError
 from darkroom.compare import comparison, replicates, revisions
@@ -8,6 +9,7 @@ from darkroom.compare.replicates import HEADLINE, Replicates
 from darkroom.compare.revisions import Run
 
 Runs = tuple[Run, ...]
+_SPLIT = ("split.seed", "split.fold")  # what draws a split of its own for each run
 Columns = Mapping[str, Sequence[float]]
 
 
@@ -30,7 +32,7 @@ def compare(a: Runs, b: Runs) -> Replicates:
     if _tested_alike(a, b):
         return replicates.compare(metrics(a), metrics(b), same_seeds)
     if same_seeds and _paired_by_split(a, b):
-        return replicates.compare(metrics(a), metrics(b), same_seeds, overlap(a[0]))
+        return replicates.compare(metrics(a), metrics(b), same_seeds, overlap(a[0].params))
     common = _common_images(a, b)
     return replicates.compare(accuracy(a, common), accuracy(b, common), same_seeds)
 
@@ -41,8 +43,9 @@ def _in_order(runs: Runs) -> Runs:
 
 
 def seed(run: Run) -> str:
-    """Return the seed of a run, as text."""
-    return str(run.params.get("seed"))
+    """Return what a run is paired by, as text: its seed, and its fold where it is one of a cross-validation."""
+    number = str(run.params.get("seed"))
+    return number if run.params.get("split.folds") is None else f"{number}, fold {run.params['split.fold']}"
 
 
 def metrics(runs: Runs) -> Columns:
@@ -66,16 +69,20 @@ def _tested_alike(a: Runs, b: Runs) -> bool:
 
 def _paired_by_split(a: Runs, b: Runs) -> bool:
     """Return whether the runs of A have other splits each, and their partners in B, by seed, the same test images."""
-    if len({run.params.get("split.seed") for run in a}) == 1:
+    if len({tuple(run.params.get(key) for key in _SPLIT) for run in a}) == 1:
         return False
     pairs = zip(_in_order(a), _in_order(b), strict=True) if len(a) == len(b) else ()
     alike = [set(one.predictions["id"]) == set(other.predictions["id"]) for one, other in pairs]
     return bool(alike) and all(alike)
 
 
-def overlap(run: Run) -> float:
-    """Return the test images for each training image that a random split gives."""
-    return float(run.params["split.test"]) / float(run.params["split.train"])
+def overlap(params: Mapping[str, Any]) -> float:
+    """Return the test images for each training image that a random split gives, by params.yaml with dotted keys."""
+    train, folds = float(params["split.train"]), params.get("split.folds")
+    if folds is None:
+        return float(params["split.test"]) / train
+    # The other folds are shared by train and validation.
+    return (train + float(params["split.validation"])) / (train * (folds - 1))
 
 
 def _common_images(a: Runs, b: Runs) -> frozenset[str]:
@@ -99,7 +106,7 @@ def remarks(a: Runs, b: Runs) -> list[str]:
     """Return what a reader must know of the groups: runs that differ in more than their seed, or in their images."""
     lines = []
     by_split = not _tested_alike(a, b) and _paired_by_split(a, b)
-    varied = ("seed", "split.seed") if by_split else ("seed",)
+    varied = ("seed", *_SPLIT) if by_split else ("seed",)
     for runs, name in ((a, "A"), (b, "B")):
         keys = {key: None for run in runs for key in run.params}
         mixed = [
@@ -122,8 +129,8 @@ def remarks(a: Runs, b: Runs) -> list[str]:
 
 def _check_repeats(runs: Runs, name: str) -> None:
     """Raise a UserError if a run is in its group twice, or all made the same predictions: a copy is no repetition."""
-    seeds = [run.params.get("seed") for run in runs]
-    twice = [run for run in runs if seeds.count(run.params.get("seed")) > 1]
+    seeds = [seed(run) for run in runs]
+    twice = [run for run in runs if seeds.count(seed(run)) > 1]
     for run in twice:
         if sum(run.metrics == other.metrics for other in twice) > 1:
             raise UserError(

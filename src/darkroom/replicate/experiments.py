@@ -15,7 +15,7 @@ from typing import Any
 from ruamel.yaml import YAML, YAMLError
 
 from darkroom import UserError
-from darkroom.compare import revisions
+from darkroom.compare import revisions, run_groups
 from darkroom.split_files import PARTS
 
 INBOX = "data/inbox"
@@ -250,7 +250,7 @@ def _checked(words: Sequence[str], repo: Path) -> str:
 def overlap(reference: str, repo: Path) -> float:
     """Return the test images for each training image that a random split gives, by the params of an experiment."""
     params = revisions.flat(YAML(typ="safe").load(git(repo, "show", f"{reference}:./{revisions.PARAMS}")))
-    return float(params["split.test"]) / float(params["split.train"])
+    return run_groups.overlap(params)
 
 
 def predefined(reference: str, repo: Path) -> list[str]:
