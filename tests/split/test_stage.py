@@ -194,7 +194,8 @@ def test_every_image_is_in_test_in_one_fold_and_groups_stay_together(write_image
         tested.append(table["split"] == "test")
         validated.append(table["split"] == "validation")
     assert (sum(part.astype(int) for part in tested) == 1).all()
-    assert max(sum(part.astype(int) for part in validated)) < 4  # no fold's validation is that of the others
+    # Ten images a fold: drawn alike in each, they would be some twenty in all.
+    assert (sum(part.astype(int) for part in validated) > 0).sum() > 30
     for label, count in (("a", 61), ("b", 32), ("c", 11)):
         of_class = [int((part & table["id"].str.startswith(label)).sum()) for part in tested]
         assert max(abs(here - count / 5) for here in of_class) <= 2

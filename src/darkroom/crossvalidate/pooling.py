@@ -13,7 +13,7 @@ from darkroom.compare import comparison
 from darkroom.compare.document import Table
 from darkroom.compare.revisions import Run
 from darkroom.evaluate import group_accuracy, scores
-from darkroom.evaluate.stage import rounded
+from darkroom.evaluate.stage import defined
 
 
 def of_fold(run: Run, fold: int, groups: Mapping[str, str]) -> pd.DataFrame:
@@ -140,7 +140,7 @@ class Pooled:
         return Table("Recall by class", ("class", "images", "recall", "95 % interval, by image"), tuple(rows))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the figures as metrics, flat, those of metrics/evaluate.json under the same names."""
+        """Return the finite figures as metrics, flat, those of metrics/evaluate.json under the same names."""
         low, high = intervals.wilson(int(self.right.sum()), len(self.right))
         figures: dict[str, float] = {
             "images": len(self.right),
@@ -156,4 +156,4 @@ class Pooled:
         }
         for name, (right, size) in self.recalls.items():
             figures |= {f"recall_{name}": right / size, f"support_{name}": size}
-        return {name: rounded(value) for name, value in figures.items()}
+        return defined(figures)

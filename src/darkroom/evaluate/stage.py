@@ -80,10 +80,11 @@ def evaluate(
         **generalization.gap((numbers(source, train, classes), on_train), (actual, probabilities)),
         "images": len(test),
     }
-    return _defined(figures), _defined(scores.by_class(actual, probabilities, classes, areas))
+    return defined(figures), defined(scores.by_class(actual, probabilities, classes, areas))
 
 
-def _defined(figures: Mapping[str, float]) -> dict[str, float]:
+def defined(figures: Mapping[str, float]) -> dict[str, float]:
+    """Return the figures that are finite numbers, to six significant digits."""
     return {name: rounded(value) for name, value in figures.items() if math.isfinite(value)}
 
 
