@@ -119,8 +119,8 @@ class Pooled:
             else "by image, none of which is grouped with another (Wilson)"
         )
         return (
-            f"95 % interval {kind}. It covers which images were tested, not which trained: every two folds share"
-            " training images, and their deviation is no standard error (Bengio and Grandvalet 2004)."
+            f"95 % interval {kind}. It covers which images were tested, not which trained. The deviation over folds"
+            " is no standard error: three folds or more share training images (Bengio and Grandvalet 2004)."
         )
 
     @property
