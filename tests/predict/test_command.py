@@ -353,7 +353,7 @@ MISTAKES = {
     "no such file": (("nowhere.png",), "nowhere.png: no such file or folder"),
     "no such model": (
         ("--model", "nowhere", "1.png"),
-        "nowhere/model.json: no such file; `dvc repro train` makes it",
+        "nowhere/model.json: no such file; name the folder of another model",
     ),
     "a picture for a model": (("--model", "1.png", "2.png"), "1.png: no model"),
     "a model for a picture": (("1.png", "MODEL"), ": a model, not images; name it by --model"),

@@ -160,7 +160,9 @@ def described(models: Path) -> tuple[Path, dict[str, Any]]:
     about = path.with_name("model.json")
     for needed in (about, path):
         if not needed.is_file():
-            raise UserError(f"{needed}: no such file; {_MADE_BY}, or name the folder of another model")
+            # Training writes to models/ alone: it would not make a model that was named elsewhere.
+            what_to_do = f"{_MADE_BY}, or name" if models == Path("models") else "name"
+            raise UserError(f"{needed}: no such file; {what_to_do} the folder of another model")
     try:
         content = files.read_json(about)
     except ValueError as error:
