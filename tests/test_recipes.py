@@ -141,6 +141,22 @@ def test_use_refuses_to_overwrite_uncommitted_edits_unless_forced(project):
     assert darkroom(project, "recipe", "use", "ox", "--force").returncode == 0
 
 
+def test_what_a_recipe_wrote_is_no_edit_and_what_holds_of_the_images_stays(project):
+    (project / ".dvc").mkdir(exist_ok=True)
+    darkroom(project, "recipe", "use", "fast", "--inbox", "pets")
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("  group_by: null", "  group_by: '(.*)_'"))
+    assert darkroom(project, "recipe", "use", "transfer", "--inbox", "pets").returncode == 1
+    subprocess.run(["git", "commit", "--quiet", "--all", "--message", "Group"], cwd=project, check=True)
+    for name in ("transfer", "fast"):
+        said = darkroom(project, "recipe", "use", name, "--inbox", "pets")
+        assert (said.returncode, said.stderr) == (0, "")
+        assert '    split.group_by: "(.*)_" stays, for the same images' in said.stdout
+    assert '  group_by: "(.*)_"' in params.read_text()
+    assert "stays" not in darkroom(project, "recipe", "use", "fast", "--inbox", "plants").stdout
+    assert "  group_by: null" in params.read_text()
+
+
 def test_unknown_recipe_is_answered_with_those_there_are(project):
     done = darkroom(project, "recipe", "show", "flower")
     assert done.returncode == 1

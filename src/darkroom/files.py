@@ -174,13 +174,13 @@ def python_files(*entries: Path) -> list[Path]:
     ]
 
 
-def scratch(name: str) -> Path | None:
+def scratch(name: str, project: Path = Path()) -> Path | None:
     """Return the folder for what ``name`` keeps between runs: below .dvc/tmp of the repository; None outside of one.
 
     Git ignores it and DVC leaves it alone. `dvc exp run --temp` and `--queue` work in a checkout that is thrown away,
     where DVC_ROOT still names the repository.
     """
-    dvc = Path(os.environ.get("DVC_ROOT") or ".") / ".dvc"
+    dvc = Path(os.environ.get("DVC_ROOT") or project) / ".dvc"
     return dvc / "tmp" / "darkroom" / name if dvc.is_dir() else None
 
 

@@ -149,17 +149,42 @@ def use(
         raise UserError("--training-only keeps the images as they are, --inbox changes them: choose one")
     if not force:
         check_committed(params)
-    text = (recipe if inbox is None else recipe.with_local_source(inbox)).text
-    if training_only:
-        text = _with_sections(params, text)
-    changed = _changes(params.read_text(encoding="utf-8"), text) if params.exists() else []
+    before = params.read_text(encoding="utf-8") if params.exists() else ""
+    kept: Values = {}
+    if inbox is not None:
+        kept = _of_same_images(before, recipe.defaults, inbox)
+        recipe = recipe.with_local_source(inbox).with_values(kept)
+    text = _with_sections(params, recipe.text) if training_only else recipe.text
+    changed = _changes(before, text) if before else []
     write(text, params)
-    return changed
+    stay = [f"{'.'.join(place)}: {value} stays, for the same images" for place, value in kept.items()]
+    return [*changed, *stay]
+
+
+def _of_same_images(before: str, defaults: str, inbox: str) -> Values:
+    """Return what params.yaml says of labels, boxes and groups, where it is of ``inbox`` already; no defaults."""
+    yaml = YAML(typ="safe")
+    try:
+        old, new = yaml.load(before) or {}, yaml.load(defaults)
+        if (old["source"]["kind"], old["source"]["path"]) != ("local", inbox):
+            return {}
+        return {
+            (section, key): json.dumps(old[section][key], ensure_ascii=False)
+            for section, keys in {**_OF_IMAGES, "labels": tuple(new["labels"])}.items()
+            for key in keys
+            if old[section][key] != new[section][key]
+        }
+    except (YAMLError, KeyError, TypeError):  # not a params.yaml of ours
+        return {}
+
+
+_OF_IMAGES = {"image": ("boxes", "box_margin"), "split": ("group_by",)}
+"""What, beside the section labels, is said of a source rather than of what is to be done with it."""
 
 
 def check_committed(params: Path) -> None:
-    """Raise a UserError where ``params`` has edits that git does not hold."""
-    if _has_uncommitted_edits(params):
+    """Raise a UserError where ``params`` has edits that git does not hold: by hand, since :func:`write` wrote it."""
+    if _has_uncommitted_edits(params) and not _is_as_written(params):
         raise UserError(f"{params} has uncommitted edits; commit them, or overwrite them with --force")
 
 
@@ -167,6 +192,19 @@ def write(text: str, params: Path) -> None:
     """Write ``params``, whole or not at all."""
     with files.whole(params) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
+    scratch = files.scratch(_WRITTEN, params.parent)
+    if scratch is not None:
+        files.write_with_digest(scratch, text.encode())
+
+
+_WRITTEN = "params"  # what was written last, so that a second recipe replaces it unasked
+
+
+def _is_as_written(params: Path) -> bool:
+    scratch = files.scratch(_WRITTEN, params.parent)
+    return (
+        scratch is not None and scratch.is_file() and files.read_with_digest(scratch) == params.read_bytes()
+    )
 
 
 def _changes(before: str, after: str) -> list[str]:
