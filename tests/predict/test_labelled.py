@@ -108,3 +108,16 @@ def test_without_a_model_it_is_said_how_to_name_one(darkroom: Shell, pictures):
         "models/model.json: no such file; `dvc repro train` makes it, or name the folder of another model"
         in done.error
     )
+
+
+def test_a_model_of_boxes_says_that_it_sees_whole_pictures(darkroom: Shell, workspace, test_images, tmp_path):
+    folder, _ = test_images
+    shutil.copytree(workspace / "models", tmp_path / "models")
+    described = tmp_path / "models" / "model.json"
+    content = json.loads(described.read_text())
+    content["preparation"]["boxes"] = "boxes.csv"
+    described.write_text(json.dumps(content))
+    for command in ("predict", "evaluate"):
+        done = darkroom(workspace, command, "--model", tmp_path / "models", folder)
+        assert done.code == 0
+        assert done.error.startswith("darkroom: the model was trained on boxes cut out of their pictures")

@@ -14,7 +14,6 @@ from darkroom.array_types import Pixels
 
 Probabilities = npt.NDArray[np.float32]
 
-_MADE_BY = "`dvc repro train` makes it"
 _KINDS: dict[str, tuple[type, str]] = {
     "classes": (list, "a list"),
     "shape": (list, "a list"),
@@ -160,17 +159,21 @@ def described(models: Path) -> tuple[Path, dict[str, Any]]:
     about = path.with_name("model.json")
     for needed in (about, path):
         if not needed.is_file():
-            # Training writes to models/ alone: it would not make a model that was named elsewhere.
-            what_to_do = f"{_MADE_BY}, or name" if models == Path("models") else "name"
-            raise UserError(f"{needed}: no such file; {what_to_do} the folder of another model")
+            raise UserError(f"{needed}: no such file; {_made_by(path)}")
     try:
         content = files.read_json(about)
     except ValueError as error:
-        raise UserError(f"{about}: does not describe a model: {error}; {_MADE_BY}") from None
+        raise UserError(f"{about}: does not describe a model: {error}; {_made_by(path)}") from None
     for key, (kind, words) in _KINDS.items():
         if not isinstance(content.get(key), kind):
-            raise UserError(f"{about}: does not describe a model: expected {key}, {words}; {_MADE_BY}")
+            raise UserError(f"{about}: does not describe a model: expected {key}, {words}; {_made_by(path)}")
     return path, content
+
+
+def _made_by(path: Path) -> str:
+    """Return what to do where the model at ``path`` is none: training writes to models/ alone."""
+    another = "name the folder of another model"
+    return f"`dvc repro train` makes it, or {another}" if path.parent == Path("models") else another
 
 
 def _loaded(path: Path) -> Any:
@@ -179,7 +182,7 @@ def _loaded(path: Path) -> Any:
 
     # Other forms, such as the older HDF5, are not tried: Keras is less strict there about code.
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise UserError(f"{path}: not a model in Keras' format (a zip called NAME.keras); {_MADE_BY}")
+        raise UserError(f"{path}: not a model in Keras' format (a zip called NAME.keras); {_made_by(path)}")
     try:
         # Without compile: neither loss nor optimizer is needed, and custom ones could not be found.
         return keras.models.load_model(path, compile=False, safe_mode=True)
@@ -191,7 +194,7 @@ def _loaded(path: Path) -> Any:
                 "Models of `dvc repro train` hold none"
             ) from error
         words = str(error).strip().split("\n")[0][:200] or type(error).__name__
-        raise UserError(f"{path}: Keras cannot load it: {words}; {_MADE_BY}") from error
+        raise UserError(f"{path}: Keras cannot load it: {words}; {_made_by(path)}") from error
 
 
 def _shape(shape: Any) -> str:

@@ -1,6 +1,7 @@
 """A trained model with its preprocessing: bytes of a file in, probabilities out, as in training."""
 
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,12 @@ def load(path: Path, batch_size: int, backend: str | None = None, precision: Pre
     file, description = described(path)
     about = file.with_name("model.json")
     preparation = _preparation(about, description)
+    if description["preparation"].get("boxes"):
+        print(
+            "darkroom: the model was trained on boxes cut out of their pictures (image.boxes), and sees whole pictures "
+            "here; cut them out first",
+            file=sys.stderr,
+        )
     if backend is None:
         _check_installed(about, description["backend"])
     # What TensorFlow says while the model is loaded is dropped as well as that of its start.
