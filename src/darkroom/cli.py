@@ -300,6 +300,24 @@ def crossvalidate_command(
     typer.echo(crossvalidation.render(pooled), nl=False)
 
 
+@command(app, "audit")
+def audit_command(
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of predictions of images that their model did not see; default: data/out_of_fold.csv."
+        ),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Write labels.csv and labels.html to this folder.")
+    ] = Path("audit"),
+) -> None:
+    """Find labels that are likely wrong, by confident learning on the predictions of `darkroom crossvalidate`."""
+    from darkroom.audit import command as audit
+
+    typer.echo(audit.run(predictions, output, project.root() or Path()))
+
+
 @command(app, "export")
 def export_command(
     to: Annotated[str, typer.Option("--to", metavar="onnx|tflite|savedmodel", help="Export format.")],

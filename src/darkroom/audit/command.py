@@ -1,0 +1,160 @@
+"""The implementation of `darkroom audit`, called by the command-line interface."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from darkroom import UserError, files
+from darkroom.array_types import ClassNumbers, Doubles, Rows
+from darkroom.audit import confident_learning
+from darkroom.compare import comparison
+from darkroom.images import Images
+from darkroom.plot.html import element
+from darkroom.plot.picture_page import page_ends, picture_row
+
+OUT_OF_FOLD = Path("data/out_of_fold.csv")
+
+_TOLD = 10  # images named on the terminal
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What models that did not see an image said of it.
+
+    Attributes
+    ----------
+    ids : text, (images,)
+    classes : list of str
+    labels : int64, (images,)
+        Positions in ``classes``.
+    probabilities : float64, (images, classes)
+    """
+
+    ids: "pd.Series[str]"
+    classes: list[str]
+    labels: ClassNumbers
+    probabilities: Doubles
+
+
+def run(predictions: Path | None, output: Path, project: Path) -> str:
+    """Write ``labels.csv`` and ``labels.html``, and return what to tell the user.
+
+    Parameters
+    ----------
+    predictions : Path, optional
+        A table with ``id``, ``label``, ``predicted`` and ``p_<class>``; by default :data:`OUT_OF_FOLD` of ``project``.
+    output : Path
+        The folder to write to; what else is in it stays.
+    project : Path
+        The folder with ``data/``.
+
+    Raises
+    ------
+    UserError
+        The table is missing or none, or names images that were decoded otherwise or not at all.
+    """
+    path = predictions or project / OUT_OF_FOLD
+    read = _read(path)
+    found, suggested = confident_learning.ranked(read.labels, read.probabilities)
+    source, rows = _pictures(project, read, found, path)
+    likely = confident_learning.likely_wrong(read.labels, read.probabilities)[found] >= 0
+    table = _table(read, found, suggested).assign(likely_wrong=np.where(likely, "yes", "no"))
+    try:
+        files.write_csv(output / "labels.csv", table.columns, table.itertuples(index=False))
+        _write_page(output / "labels.html", read, found, suggested, source, rows)
+    except OSError as error:
+        raise UserError(f"--output {output}: cannot be written: {error.strerror or error}") from error
+    return _told(table, len(read.ids), output)
+
+
+def _read(path: Path) -> Predictions:
+    if not path.is_file():
+        raise UserError(
+            f"{path}: no such file; `darkroom crossvalidate` writes data/out_of_fold.csv, where every image is"
+            " predicted by a model that did not see it; or name another table by --predictions"
+        )
+    try:
+        table = pd.read_csv(path, dtype={"id": str, "label": str, "predicted": str}, keep_default_na=False)
+    except (ValueError, pd.errors.ParserError) as error:
+        raise UserError(f"{path}: no table: {error}") from None
+    comparison.check_columns(table, str(path))
+    classes = [name.removeprefix("p_") for name in table if name.startswith("p_")]
+    labels = pd.Index(classes).get_indexer(pd.Index(table["label"])).astype(np.int64)
+    if (labels < 0).any():
+        raise UserError(
+            f"{path}: label {table['label'][labels < 0].iloc[0]!r} has no column of probabilities"
+        )
+    try:
+        probabilities = table[[f"p_{name}" for name in classes]].to_numpy(np.float64)
+    except ValueError as error:
+        raise UserError(f"{path}: probabilities: {error}") from None
+    return Predictions(table["id"], classes, labels, probabilities)
+
+
+def _pictures(project: Path, read: Predictions, found: Rows, path: Path) -> tuple[Images, Rows]:
+    """Return the decoded images, and the rows of those at ``found`` of the table at ``path``."""
+    folder = project / "data" / "images"
+    if not (folder / "images.json").is_file():
+        raise UserError(
+            f"{folder / 'images.json'}: no such file; `dvc repro decode` makes it, `dvc pull` may too"
+        )
+    source = Images(folder)
+    rows = pd.Index(source.index["id"]).get_indexer(pd.Index(read.ids.iloc[found])).astype(np.int64)
+    given = source.index["label"].to_numpy()[rows]
+    other = (rows < 0) | (given != np.array(read.classes)[read.labels[found]])
+    if other.any():
+        name = read.ids.iloc[found[other.argmax()]]
+        raise UserError(
+            f"{path}: {name!r} is not in {folder} with the same label: the images have changed since; predict again"
+        )
+    return source, rows
+
+
+def _table(read: Predictions, found: Rows, suggested: ClassNumbers) -> pd.DataFrame:
+    names = np.array(read.classes, object)
+    return pd.DataFrame(
+        {
+            "id": read.ids.iloc[found].to_numpy(),
+            "label": names[read.labels[found]],
+            "suggested": names[suggested],
+            "p_label": read.probabilities[found, read.labels[found]],
+            "p_suggested": read.probabilities[found, suggested],
+        }
+    )
+
+
+def _write_page(
+    path: Path, read: Predictions, found: Rows, suggested: ClassNumbers, source: Images, rows: Rows
+) -> None:
+    about = element(
+        "p", "Given label → suggested class, with its probability by a model that did not see the picture."
+    )
+    begin, end = page_ends("Labels to look at", read.classes, about)
+    with files.whole(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(begin)
+        for at, (row, number) in enumerate(zip(found.tolist(), suggested.tolist(), strict=True)):
+            likeliest = [(number, float(read.probabilities[row, number]))]
+            [image] = source.take(rows[at : at + 1])
+            file.write(picture_row(read.ids.iloc[row], likeliest, image, int(read.labels[row])))
+        file.write(end)
+
+
+def _told(table: pd.DataFrame, images: int, output: Path) -> str:
+    if table.empty:
+        return f"no label of {images:,} images is contradicted"
+    likely = int((table["likely_wrong"] == "yes").sum())
+    lines = [
+        f"{row.id}: labelled {row.label} ({row.p_label:.2f}), looks like {row.suggested} ({row.p_suggested:.2f})"
+        for row in table.head(_TOLD).itertuples()
+    ]
+    more = [f"and {len(table) - _TOLD:,} more"] if len(table) > _TOLD else []
+    return "\n".join(
+        [
+            f"models that did not see the image contradict {len(table):,} of {images:,} labels, of which {likely:,} "
+            "are likely wrong:",
+            *(f"  {line}" for line in [*lines, *more]),
+            f"{output / 'labels.html'} shows all of them, {output / 'labels.csv'} lists them",
+        ]
+    )

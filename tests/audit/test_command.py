@@ -1,0 +1,122 @@
+"""`darkroom audit` lists and shows the labels that predictions contradict, and says what it cannot read."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from darkroom import UserError
+from darkroom.audit import command
+from darkroom.cli import app
+from darkroom.images import INDEX_COLUMNS, write_description, write_shard
+from tests.browser import Browser, browser  # noqa: F401  (a fixture)
+from tests.parameters import preparation_of, write_params
+
+CLASSES = ["cat", "dog & <b>"]
+WRONG = [3, 11]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a project with twenty decoded images, of which two are labelled as what they do not look like."""
+    images = tmp_path / "data" / "images"
+    images.mkdir(parents=True)
+    write_params(tmp_path / "params.yaml", {"image.resolution": 8})
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), np.uint8)
+    write_shard(images / "shard-00000.npz", pixels)
+    write_description(
+        images, (8, 8, 3), CLASSES, ["shard-00000.npz"], preparation_of(tmp_path / "params.yaml")
+    )
+    labels = [CLASSES[number % 2] for number in range(20)]
+    with (images / "index.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(INDEX_COLUMNS)
+        writer.writerows(
+            [f"{n}.png", label, "", 8, 8, 9, "0" * 64, "0" * 16] for n, label in enumerate(labels)
+        )
+    table = predictions(labels)
+    table.to_csv(tmp_path / "data" / "out_of_fold.csv", index=False)
+    return tmp_path
+
+
+def predictions(labels: list[str]) -> pd.DataFrame:
+    first = [0.9 if (label == "cat") != (n in WRONG) else 0.1 for n, label in enumerate(labels)]
+    first[WRONG[1]] = 0.97
+    return pd.DataFrame(
+        {
+            "id": [f"{n}.png" for n in range(len(labels))],
+            "label": labels,
+            "group": "",
+            "fold": 0,
+            "predicted": [CLASSES[p < 0.5] for p in first],
+            "p_cat": first,
+            "p_dog & <b>": [1 - p for p in first],
+        }
+    )
+
+
+def test_wrong_labels_are_listed_told_and_shown(
+    project: Path,
+    monkeypatch,
+    browser: Browser,  # noqa: F811
+) -> None:
+    monkeypatch.chdir(project)
+    said = CliRunner().invoke(app, ["audit"]).output
+    assert said.splitlines()[:3] == [
+        "models that did not see the image contradict 2 of 20 labels, of which 2 are likely wrong:",
+        "  11.png: labelled dog & <b> (0.03), looks like cat (0.97)",
+        "  3.png: labelled dog & <b> (0.10), looks like cat (0.90)",
+    ]
+    table = pd.read_csv("audit/labels.csv")
+    assert table.columns.tolist() == ["id", "label", "suggested", "p_label", "p_suggested", "likely_wrong"]
+    assert table["id"].tolist() == ["11.png", "3.png"]
+    browser.open(project / "audit" / "labels.html", 1000)
+    shown = browser.evaluate("[...document.querySelectorAll('#grid li')].map(item => item.innerText)")
+    assert len(shown) == 2
+    assert "11.png" in shown[0]
+    assert "dog & <b> → cat 97.0\u202f%" in shown[0]
+    assert not browser.seen("Runtime.exceptionThrown")
+
+
+def test_where_all_agree_nothing_is_contradicted(project: Path) -> None:
+    table = predictions(CLASSES * 10)
+    right = table[~table["id"].isin([f"{n}.png" for n in WRONG])]
+    right.to_csv(project / "right.csv", index=False)
+    assert (
+        command.run(project / "right.csv", project / "audit", project)
+        == "no label of 18 images is contradicted"
+    )
+    assert (project / "audit" / "labels.csv").read_text().count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (None, r"no such file; `darkroom crossvalidate` writes"),
+        ({"predicted": None}, r"has no column 'predicted'"),
+        ({"id": "1.png"}, r"names '1.png' twice"),
+        ({"label": "cow"}, r"label 'cow' has no column of probabilities"),
+        ({"p_cat": "high"}, r"probabilities: could not convert"),
+        ({"id": [f"{n}.jpg" for n in range(20)]}, r"'11.jpg' is not in .*images.* with the same label"),
+    ],
+)
+def test_a_table_that_is_none_is_one_message(project: Path, changes, message: str) -> None:
+    path = project / "data" / "out_of_fold.csv"
+    table = pd.read_csv(path)
+    path.unlink()
+    if changes is not None:
+        for name, value in changes.items():
+            table = table.drop(columns=name) if value is None else table.assign(**{name: value})
+        table.to_csv(path, index=False)
+    with pytest.raises(UserError, match=message):
+        command.run(None, project / "audit", project)
+    assert not (project / "audit").exists()
+
+
+def test_an_output_that_cannot_be_written_is_told(project: Path) -> None:
+    (project / "audit").write_text("a file")
+    with pytest.raises(UserError, match=r"--output .*audit: cannot be written"):
+        command.run(None, project / "audit", project)
