@@ -80,7 +80,7 @@ def _read(path: Path) -> Predictions:
     except (ValueError, pd.errors.ParserError) as error:
         raise UserError(f"{path}: no table: {error}") from None
     comparison.check_columns(table, str(path))
-    classes = [name.removeprefix("p_") for name in table if name.startswith("p_")]
+    classes = [str(name).removeprefix("p_") for name in table if str(name).startswith("p_")]
     labels = pd.Index(classes).get_indexer(pd.Index(table["label"])).astype(np.int64)
     if (labels < 0).any():
         raise UserError(

@@ -8,23 +8,6 @@ import numpy as np
 from darkroom.array_types import ClassNumbers, Doubles, Rows
 
 
-def margins(labels: ClassNumbers, probabilities: Doubles) -> Doubles:
-    """Return how much less probable the given label is than the likeliest other class: float64, (images,).
-
-    The paper's normalized margin with its sign turned, in [-1, 1]: the higher, the more the label is contradicted.
-
-    Parameters
-    ----------
-    labels : int64, (images,)
-    probabilities : float64, (images, classes)
-        Of rows that sum to 1.
-    """
-    rows = np.arange(len(labels))
-    others = probabilities.copy()
-    others[rows, labels] = -1
-    return others.max(axis=1) - probabilities[rows, labels]
-
-
 def likely_wrong(labels: ClassNumbers, probabilities: Doubles) -> ClassNumbers:
     """Return the class that each image is counted for where that is another than its label, else -1: int64, (images,).
 
@@ -48,9 +31,10 @@ def likely_wrong(labels: ClassNumbers, probabilities: Doubles) -> ClassNumbers:
 
 
 def ranked(labels: ClassNumbers, probabilities: Doubles) -> tuple[Rows, ClassNumbers]:
-    """Return the images to look at, the most contradicted first, and the class suggested for each.
+    """Return the images to look at, the least probable label first, and the class suggested for each.
 
-    They are those that are likely wrong and those of which another class is likelier than the label.
+    They are those that are likely wrong and those of which another class is likelier than the label. The order is that
+    of the paper's self-confidence; its normalized margin found fewer of turned labels (docs/benchmarks.md).
 
     Parameters
     ----------
@@ -61,8 +45,8 @@ def ranked(labels: ClassNumbers, probabilities: Doubles) -> tuple[Rows, ClassNum
     -------
     int64, (k,) and int64, (k,)
     """
-    counted, margin = likely_wrong(labels, probabilities), margins(labels, probabilities)
+    counted = likely_wrong(labels, probabilities)
     suggested = np.where(counted >= 0, counted, probabilities.argmax(axis=1))
-    rows = np.flatnonzero((counted >= 0) | (margin > 0))
-    rows = rows[np.argsort(-margin[rows], kind="stable")]
+    rows = np.flatnonzero(suggested != labels)
+    rows = rows[np.argsort(probabilities[rows, labels[rows]], kind="stable")]
     return rows, suggested[rows]
