@@ -96,10 +96,12 @@ def test_where_all_agree_nothing_is_contradicted(project: Path) -> None:
     ("changes", "message"),
     [
         (None, r"no such file; `darkroom crossvalidate` writes"),
-        ({"predicted": None}, r"has no column 'predicted'"),
+        ({"predicted": None}, r"^audit: [^:]*out_of_fold.csv has no column 'predicted'"),
         ({"id": "1.png"}, r"names '1.png' twice"),
         ({"label": "cow"}, r"label 'cow' has no column of probabilities"),
         ({"p_cat": "high"}, r"probabilities: could not convert"),
+        ({"p_cat": 1.5}, r"probabilities: expected numbers from 0 to 1"),
+        ({"p_cat": float("nan")}, r"probabilities: "),
         ({"id": [f"{n}.jpg" for n in range(20)]}, r"'11.jpg' is not in .*images.* with the same label"),
     ],
 )

@@ -82,6 +82,7 @@ ELSEWHERE = {
     ),
     "dvc config cache.type hardlink": "tests/pipeline/test_team.py",
     "darkroom crossvalidate --folds 5": "tests/replicate/test_crossvalidate.py",
+    "darkroom compare main+5-folds@ OTHER@": "tests/compare/test_replicates.py",
     "darkroom audit": "tests/audit/test_command.py",
     "make verify": "tests/pipeline/test_verify.py",
     "darkroom verify --recipe ox": "tests/pipeline/test_verify.py",

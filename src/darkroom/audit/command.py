@@ -79,7 +79,7 @@ def _read(path: Path) -> Predictions:
         table = pd.read_csv(path, dtype={"id": str, "label": str, "predicted": str}, keep_default_na=False)
     except (ValueError, pd.errors.ParserError) as error:
         raise UserError(f"{path}: no table: {error}") from None
-    comparison.check_columns(table, str(path))
+    comparison.check_columns(table, "audit", str(path))
     classes = [str(name).removeprefix("p_") for name in table if str(name).startswith("p_")]
     labels = pd.Index(classes).get_indexer(pd.Index(table["label"])).astype(np.int64)
     if (labels < 0).any():
@@ -88,6 +88,8 @@ def _read(path: Path) -> Predictions:
         )
     try:
         probabilities = table[[f"p_{name}" for name in classes]].to_numpy(np.float64)
+        if not ((probabilities >= 0) & (probabilities <= 1)).all():
+            raise ValueError("expected numbers from 0 to 1")
     except ValueError as error:
         raise UserError(f"{path}: probabilities: {error}") from None
     return Predictions(table["id"], classes, labels, probabilities)

@@ -193,17 +193,17 @@ def by_class(labels: npt.NDArray[np.object_], right_a: Flags, right_b: Flags) ->
     return tuple(rows)
 
 
-def check_columns(table: pd.DataFrame, name: str) -> None:
-    """Raise a UserError if ``table`` is no table of predictions."""
+def check_columns(table: pd.DataFrame, name: str, path: str = "data/predictions/test.csv") -> None:
+    """Raise a UserError if ``table``, of the run or folder ``name`` and from ``path`` there, is none of predictions."""
     missing = [column for column in COLUMNS if column not in table.columns]
     if missing:
         raise UserError(
-            f"{name}: data/predictions/test.csv has no column {missing[0]!r}; expected id, label, predicted and one"
+            f"{name}: {path} has no column {missing[0]!r}; expected id, label, predicted and one"
             f" p_<class> a class, as `dvc repro evaluate` writes them"
         )
     if table["id"].duplicated().any():
         twice = table["id"][table["id"].duplicated()].iloc[0]
-        raise UserError(f"{name}: data/predictions/test.csv names {twice!r} twice; expected one row an image")
+        raise UserError(f"{name}: {path} names {twice!r} twice; expected one row an image")
 
 
 def check_classes(a: pd.DataFrame, b: pd.DataFrame, names: tuple[str, str] = ("A", "B")) -> None:
