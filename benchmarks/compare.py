@@ -20,7 +20,7 @@ import numpy as np
 
 SECONDS = 3
 CLASSES = [f"class{number}" for number in range(10)]
-FORMS = ([], ["--md"], ["--json"], ["--html"])
+FORMS: tuple[list[str], ...] = ([], ["--md"], ["--json"], ["--html"])
 
 STAGES = """
 stages:

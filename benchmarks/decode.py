@@ -57,8 +57,10 @@ def bare(files: list[bytes], flag: int, interpolation: int) -> None:
     def half(part: list[bytes]) -> list[cv2.typing.MatLike | None]:
         return [
             cv2.resize(
-                cv2.imdecode(np.frombuffer(data, np.uint8), flag), (SIDE, SIDE), interpolation=interpolation
-            )  # type: ignore[call-overload]
+                cv2.imdecode(np.frombuffer(data, np.uint8), flag),  # type: ignore[arg-type]
+                (SIDE, SIDE),
+                interpolation=interpolation,
+            )
             for data in part
         ]
 

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -52,7 +53,7 @@ def run(step: str, folder: Path, most: int | None) -> None:
     params = scale.PARAMS
     shuffle = "blocks" if step.endswith("blocks") else "images"
     short = {"epochs": 1, "batch_size": 256, "shuffle": shuffle, "steps_per_epoch": most}
-    model = {"network": "cnn", "blocks": [[8]], "dense": []}
+    model: dict[str, Any] = {"network": "cnn", "blocks": [[8]], "dense": []}
     augment = params.augment
     if step == "features":
         model = {

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -135,7 +135,7 @@ def serve_one(model: Model, models: Path, photo: str) -> None:
         command_line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as server:
         assert server.stdout is not None
-        address = next(found[0] for line in server.stdout if (found := re.search(r"http://\S+?:\d+", line)))
+        address = next(said[0] for line in server.stdout if (said := re.search(r"http://\S+?:\d+", line)))
         data, pixels = Path(photo).read_bytes(), np.zeros((1, *model.shape), np.uint8)
 
         def ask() -> None:
@@ -153,7 +153,7 @@ def serve_one(model: Model, models: Path, photo: str) -> None:
     )
 
 
-def rates(rivals: dict[str, Callable[[], None]], count: int, repeat: int) -> dict[str, list[float]]:
+def rates(rivals: Mapping[str, Callable[[], object]], count: int, repeat: int) -> dict[str, list[float]]:
     """Return images a second, ``repeat`` rounds in which the rivals take turns, after one that is not measured."""
     found: dict[str, list[float]] = {name: [] for name in rivals}
     for number in range(repeat + 1):
@@ -216,7 +216,7 @@ def main() -> None:
     options = parser.parse_args()
     paths = photos()[: options.photos]
     print(f"{len(paths)} photos, batches of {BATCH}, {THREADS} threads")
-    backends.start("tensorflow", "auto", THREADS, True, "this benchmark")
+    backends.start("tensorflow", "auto", THREADS, True, "avx2", "this benchmark")
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as temporary:
         for recipe in options.recipes:

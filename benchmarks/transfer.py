@@ -24,6 +24,7 @@ import pipeline
 import results_runs
 
 from darkroom import backends, compiled_network, recipes
+from darkroom.features import Extractor
 from darkroom.images import Images
 
 THREADS = 2
@@ -31,11 +32,11 @@ THREADS = 2
 
 def rates(images: Images, repeat: int) -> None:
     """Print how many images a second features, the bare loop and ``predict`` take."""
-    backends.start("tensorflow", "cpu", THREADS, True, "benchmarks")
+    backends.start("tensorflow", "cpu", THREADS, True, "avx2", "benchmarks")
     import keras
     import tensorflow as tf
 
-    from darkroom.train import applications, efficientnet_lite, features, packaged_weights, torch_files
+    from darkroom.train import applications, efficientnet_lite, feature_maps, packaged_weights, torch_files
 
     params = recipes.read(pipeline.ROOT / "recipes", "transfer").params().model
     inputs = keras.layers.Input(images.shape, name="pixels", dtype="float32")
@@ -56,14 +57,14 @@ def rates(images: Images, repeat: int) -> None:
         with tempfile.TemporaryDirectory() as name:
             os.environ["DVC_ROOT"] = name
             (Path(name) / ".dvc").mkdir()
-            features.Extractor(trunk, {}).compute(images, rows)
+            feature_maps.compute(Extractor(trunk, {}, "benchmark"), images, rows)
 
     rivals = {
         "bare loop": lambda: in_batches(compiled_network.compiled(trunk)),
         "predict, folded": lambda: in_batches(trunk.predict_on_batch),
         "predict": lambda: in_batches(pooled.predict_on_batch),
         "features": with_features,
-        "features, kept": lambda: features.Extractor(trunk, {}).compute(images, rows),
+        "features, kept": lambda: feature_maps.compute(Extractor(trunk, {}, "benchmark"), images, rows),
     }
     found: dict[str, list[float]] = {name: [] for name in rivals}
     with tempfile.TemporaryDirectory() as kept:
