@@ -86,12 +86,13 @@ def main() -> None:
         given = probabilities[np.arange(len(wrong)), wrong]
         others = np.where(np.eye(probabilities.shape[1])[wrong] > 0, -1, probabilities).max(axis=1)
         rankings = {"self-confidence": given, "margin": given - others}
-        shown = confident_learning.ranked(wrong, probabilities)[0]
+        counted = confident_learning.likely_wrong(wrong, probabilities)
+        shown = confident_learning.ranked(wrong, probabilities, counted)[0]
         for name, ranking in rankings.items():
             order = shown[np.argsort(ranking[shown], kind="stable")]
             first = [np.isin(order[: round(times * len(rows))], rows).sum() / len(rows) for times in (1, 1.5)]
             shares[name].append((first[0], first[1]))
-        likely = np.flatnonzero(confident_learning.likely_wrong(wrong, probabilities) >= 0)
+        likely = np.flatnonzero(counted >= 0)
         print(
             f"draw {draw}: {len(likely)} likely wrong, {np.isin(likely, rows).sum()} of the {len(rows)} turned",
             flush=True,

@@ -214,19 +214,22 @@ def serve_command(
     server.run(project.place(model), host, port, max_bytes, max_images)
 
 
+_Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set-param",
+        "-S",
+        help="Set a parameter in all runs, as `dvc exp run -S`; repeatable.",
+        metavar="KEY=VALUE",
+    ),
+]
+
+
 @command(app, "replicate", in_project=True)
 def replicate_command(
     seeds: Annotated[int, typer.Option(help="Number of runs, each with another seed of training.")] = 5,
     start: Annotated[int, typer.Option(help="Seed of the first run; the others count up from it.")] = 0,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set-param",
-            "-S",
-            help="Set a parameter in all runs, as `dvc exp run -S`; repeatable.",
-            metavar="KEY=VALUE",
-        ),
-    ] = None,
+    settings: _Settings = None,
     name: Annotated[
         str | None,
         typer.Option(
@@ -271,15 +274,7 @@ def crossvalidate_command(
     folds: Annotated[
         int, typer.Option(help="Number of folds: of runs, each tested on another part of the images.")
     ] = 5,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set-param",
-            "-S",
-            help="Set a parameter in all runs, as `dvc exp run -S`; repeatable.",
-            metavar="KEY=VALUE",
-        ),
-    ] = None,
+    settings: _Settings = None,
     name: Annotated[
         str | None,
         typer.Option(

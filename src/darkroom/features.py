@@ -54,7 +54,7 @@ class Extractor:
     """A frozen network that says what it sees in pictures, unless that is kept from earlier.
 
     Features are known by the pixels and by what computes them: the trunk's layers and weights, the backend with its
-    its settings, and the processor.
+    settings, and the processor.
 
     Parameters
     ----------

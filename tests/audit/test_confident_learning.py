@@ -29,7 +29,7 @@ def test_what_is_counted_is_what_the_paper_defines(seed: int) -> None:
     assert {(int(row), int(counted[row])) for row in np.flatnonzero(counted >= 0)} == by_definition(
         labels, probabilities
     )
-    found, suggested = confident_learning.ranked(labels, probabilities)
+    found, suggested = confident_learning.ranked(labels, probabilities, counted)
     assert set(found) == set(np.flatnonzero((counted >= 0) | (probabilities.argmax(axis=1) != labels)))
     assert (suggested != labels[found]).all()
     assert (np.diff(probabilities[found, labels[found]]) >= 0).all()
@@ -40,8 +40,9 @@ def test_a_class_of_which_models_are_unsure_keeps_its_images() -> None:
     labels = np.array([0, 0, 0, 0, 1, 1, 1, 1])
     rare = [[0.45, 0.55]] * 3
     probabilities = np.array([*rare, [0.05, 0.95], [0.1, 0.9], [0.1, 0.9], [0.1, 0.9], [0.2, 0.8]])
-    assert confident_learning.likely_wrong(labels, probabilities).tolist() == [-1, -1, -1, 1, -1, -1, -1, -1]
-    assert confident_learning.ranked(labels, probabilities)[0].tolist() == [3, 0, 1, 2]
+    counted = confident_learning.likely_wrong(labels, probabilities)
+    assert counted.tolist() == [-1, -1, -1, 1, -1, -1, -1, -1]
+    assert confident_learning.ranked(labels, probabilities, counted)[0].tolist() == [3, 0, 1, 2]
 
 
 def test_a_class_without_images_makes_no_label_wrong() -> None:
@@ -58,7 +59,8 @@ def test_turned_labels_come_first() -> None:
     turned = generator.choice(600, 30, replace=False)
     labels = true.copy()
     labels[turned] = (labels[turned] + 1) % 3
-    found, suggested = confident_learning.ranked(labels, probabilities)
+    counted = confident_learning.likely_wrong(labels, probabilities)
+    found, suggested = confident_learning.ranked(labels, probabilities, counted)
     first = found[:30]
     assert len(set(first.tolist()) & set(turned.tolist())) >= 27
     right = np.isin(found, turned)

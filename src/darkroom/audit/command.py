@@ -57,10 +57,10 @@ def run(predictions: Path | None, output: Path, project: Path) -> str:
     """
     path = predictions or project / OUT_OF_FOLD
     read = _read(path)
-    found, suggested = confident_learning.ranked(read.labels, read.probabilities)
+    counted = confident_learning.likely_wrong(read.labels, read.probabilities)
+    found, suggested = confident_learning.ranked(read.labels, read.probabilities, counted)
     source, rows = _pictures(project, read, found, path)
-    likely = confident_learning.likely_wrong(read.labels, read.probabilities)[found] >= 0
-    table = _table(read, found, suggested).assign(likely_wrong=np.where(likely, "yes", "no"))
+    table = _table(read, found, suggested).assign(likely_wrong=np.where(counted[found] >= 0, "yes", "no"))
     try:
         files.write_csv(output / "labels.csv", table.columns, table.itertuples(index=False))
         _write_page(output / "labels.html", read, found, suggested, source, rows)
@@ -80,8 +80,7 @@ def _read(path: Path) -> Predictions:
     except (ValueError, pd.errors.ParserError) as error:
         raise UserError(f"{path}: no table: {error}") from None
     comparison.check_columns(table, "audit", str(path))
-    classes = [str(name).removeprefix("p_") for name in table if str(name).startswith("p_")]
-    labels = pd.Index(classes).get_indexer(pd.Index(table["label"])).astype(np.int64)
+    classes, labels = comparison.classes(table), comparison.class_numbers(table)
     if (labels < 0).any():
         raise UserError(
             f"{path}: label {table['label'][labels < 0].iloc[0]!r} has no column of probabilities"

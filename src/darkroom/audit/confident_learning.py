@@ -30,7 +30,7 @@ def likely_wrong(labels: ClassNumbers, probabilities: Doubles) -> ClassNumbers:
     return np.where((confident.max(axis=1) >= 0) & (counted != labels), counted, -1)
 
 
-def ranked(labels: ClassNumbers, probabilities: Doubles) -> tuple[Rows, ClassNumbers]:
+def ranked(labels: ClassNumbers, probabilities: Doubles, counted: ClassNumbers) -> tuple[Rows, ClassNumbers]:
     """Return the images to look at, the least probable label first, and the class suggested for each.
 
     They are those that are likely wrong and those of which another class is likelier than the label. The order is that
@@ -40,12 +40,13 @@ def ranked(labels: ClassNumbers, probabilities: Doubles) -> tuple[Rows, ClassNum
     ----------
     labels : int64, (images,)
     probabilities : float64, (images, classes)
+    counted : int64, (images,)
+        As :func:`likely_wrong` returns it.
 
     Returns
     -------
     int64, (k,) and int64, (k,)
     """
-    counted = likely_wrong(labels, probabilities)
     suggested = np.where(counted >= 0, counted, probabilities.argmax(axis=1))
     rows = np.flatnonzero(suggested != labels)
     rows = rows[np.argsort(probabilities[rows, labels[rows]], kind="stable")]

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from darkroom import UserError, intervals
+from darkroom.array_types import ClassNumbers
 from darkroom.compare import statistics, verdict
 
 Flags = npt.NDArray[np.bool_]
@@ -206,11 +207,19 @@ def check_columns(table: pd.DataFrame, name: str, path: str = "data/predictions/
         raise UserError(f"{name}: {path} names {twice!r} twice; expected one row an image")
 
 
+def classes(table: pd.DataFrame) -> list[str]:
+    """Return the classes that a table of predictions has probabilities of, in the order of its columns."""
+    return [str(name).removeprefix("p_") for name in table.columns if str(name).startswith("p_")]
+
+
+def class_numbers(table: pd.DataFrame) -> ClassNumbers:
+    """Return each image's label as a position in :func:`classes`, -1 for one that is none: int64, (images,)."""
+    return pd.Index(classes(table)).get_indexer(pd.Index(table["label"])).astype(np.int64)
+
+
 def check_classes(a: pd.DataFrame, b: pd.DataFrame, names: tuple[str, str] = ("A", "B")) -> None:
     """Raise a UserError if the two runs, called ``names``, tell different classes apart."""
-    classes_a, classes_b = (
-        {column.removeprefix("p_") for column in table.columns if column.startswith("p_")} for table in (a, b)
-    )
+    classes_a, classes_b = (set(classes(table)) for table in (a, b))
     if classes_a != classes_b:
         raise UserError(
             f"{names[0]} and {names[1]} tell different classes apart: only {names[0]}"

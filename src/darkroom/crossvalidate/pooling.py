@@ -91,9 +91,8 @@ class Pooled:
     @cached_property
     def loss(self) -> float:
         """The mean cross-entropy of all images (log loss, natural logarithm)."""
-        classes = [str(name).removeprefix("p_") for name in self.table if str(name).startswith("p_")]
-        actual = pd.Index(classes).get_indexer(pd.Index(self.table["label"])).astype(np.int64)
-        return scores.loss(actual, self.table[[f"p_{name}" for name in classes]].to_numpy(np.float32))
+        columns = [f"p_{name}" for name in comparison.classes(self.table)]
+        return scores.loss(comparison.class_numbers(self.table), self.table[columns].to_numpy(np.float32))
 
     @property
     def recalls(self) -> dict[str, tuple[int, int]]:

@@ -17,7 +17,7 @@ def check_undivided(came: Mapping[str, int]) -> None:
             f"{count} {key.removeprefix('predefined_')} images" for key, count in came.items() if count
         )
         raise UserError(
-            f"params.yaml: split.folds: the source brings a split of its own ({told}), which folds would part anew;"
+            f"params.yaml: split.folds: the source brings a split of its own ({told}), which folds would replace;"
             " set split.predefined: ignore to have every image tested once, or split.folds: null to keep it"
         )
 
