@@ -13,7 +13,7 @@ UV_VERSION := 0.13.8
 PYTEST := python -m pytest --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test test-slow mutants verify check format lock bench results clean
+.PHONY: help repro test test-slow test-weekly mutants verify check format lock bench results clean
 
 help:  ## list the targets
 	@grep -E '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## */\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -43,7 +43,10 @@ test: $(READY)  ## set up, then run the quick tests
 	$(PYTEST) -m "not slow"
 
 test-slow: $(READY)  ## set up, then run the tests that take minutes
-	$(PYTEST) --no-loadscope-reorder -m slow
+	$(PYTEST) --no-loadscope-reorder -m "slow and not weekly"
+
+test-weekly: $(READY)  ## set up, then run the further cases of those tests: other recipes, backends, CPUs, kinds of damage
+	$(PYTEST) --no-loadscope-reorder -m weekly
 
 mutants: $(READY)  ## spoil the code of a room, a line at a time, and show what its tests miss: ROOM=split SAMPLE=60
 	python .ci/mutants.py $(ROOM) --sample $(or $(SAMPLE),0)

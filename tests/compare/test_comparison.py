@@ -115,7 +115,7 @@ def test_a_hundred_times_the_images_take_less_than_a_hundred_times_as_long(table
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("images", [60, 602])
+@pytest.mark.parametrize("images", [60, pytest.param(602, marks=pytest.mark.weekly)])
 def test_equal_models_are_called_better_in_at_most_six_of_a_hundred(table: Table, images: int) -> None:
     rng = np.random.default_rng(2024)
     called = 0

@@ -164,6 +164,7 @@ def test_a_model_that_does_not_agree_is_not_written(
 
 
 @pytest.mark.slow
+@pytest.mark.weekly
 @pytest.mark.parametrize("format", ["tflite", "savedmodel"])  # tf2onnx promises no order
 def test_two_exports_are_the_same_bytes(
     project: Callable[[str], Project], tmp_path: Path, format: str

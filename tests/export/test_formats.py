@@ -11,8 +11,11 @@ import pytest
 
 from tests.export.conftest import KINDS, SUFFIXES, Project, make
 
+OFTEN = ("photos", "transfer")
+"""The others differ from these and the digits in their heads alone, and wait for the week's end."""
+
 OTHERS = [
-    pytest.param(kind, format, marks=pytest.mark.slow)
+    pytest.param(kind, format, marks=[pytest.mark.slow, *([] if kind in OFTEN else [pytest.mark.weekly])])
     for kind in KINDS
     if kind != "digits"
     for format in SUFFIXES
@@ -47,6 +50,7 @@ def test_the_exported_model_says_what_keras_says(
 
 
 @pytest.mark.slow
+@pytest.mark.weekly
 @pytest.mark.parametrize(("backend", "kind"), [("torch", "photos"), ("torch", "transfer"), ("jax", "photos")])
 def test_a_model_trained_on_another_backend_says_what_it_said_there(
     tmp_path: Path, root: Path, backend: str, kind: str

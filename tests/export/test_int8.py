@@ -31,7 +31,11 @@ def interpreted(path: Path, pixels: np.ndarray) -> tuple[np.ndarray, set[str]]:
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")
 @pytest.mark.parametrize(
     "kind",
-    ["digits", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("sigmoid", "photos", "transfer"))],
+    [
+        "digits",
+        pytest.param("transfer", marks=pytest.mark.slow),
+        *(pytest.param(kind, marks=[pytest.mark.slow, pytest.mark.weekly]) for kind in ("sigmoid", "photos")),
+    ],
 )
 def test_the_certificate_is_what_the_runtime_says_of_the_test_images(
     project: Callable[[str], Project], tmp_path: Path, kind: str, tensorflow_started: None

@@ -1,5 +1,6 @@
 """Real git, real dvc: a temporary repository that holds the project as it stands."""
 
+import fcntl
 import json
 import os
 import re
@@ -110,13 +111,22 @@ def repository(clone: Callable[[Path], Repository], tmp_path: Path) -> Repositor
 def finished_once(
     clone: Callable[[Path], Repository], tmp_path_factory: pytest.TempPathFactory
 ) -> Repository:
-    """Return one clone in which `dvc repro` ran on the bundled digits, for two epochs, and was committed."""
-    repository = clone(tmp_path_factory.mktemp("finished") / "project")
-    repository.change({"train.epochs": 2})
-    repository.dvc("repro")
-    repository.git("add", "--all")
-    repository.git("commit", "--quiet", "--message", "Run")
-    return repository
+    """Return one clone in which `dvc repro` ran on the bundled digits, for two epochs, and was committed.
+
+    The first of xdist's workers to need it runs it, and the others wait for it and copy it.
+    """
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with (shared / "finished.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "finished").is_dir():
+            repository = clone(own / "unfinished" / "project")
+            repository.change({"train.epochs": 2})
+            repository.dvc("repro")
+            repository.git("add", "--all")
+            repository.git("commit", "--quiet", "--message", "Run")
+            repository.folder.rename(shared / "finished")
+    return Repository(shutil.copytree(shared / "finished", own / "finished-once", symlinks=True))
 
 
 @pytest.fixture

@@ -49,8 +49,10 @@ def same_bytes_after(repository, lock):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [("size=64k", ["No space left on device"]), ("ro", ["Read-only file system"])],
-    ids=["full disk", "read-only folder"],
+    [
+        pytest.param("size=64k", ["No space left on device"], id="full disk"),
+        pytest.param("ro", ["Read-only file system"], id="read-only folder", marks=pytest.mark.weekly),
+    ],
 )
 def test_folder_that_takes_no_more_ends_the_stage_and_costs_nothing_else(finished, options, words):
     lock = finished.path("dvc.lock").read_text()
@@ -226,10 +228,10 @@ def from_cache(repository, folder):
     [
         ("data/raw/digits.zip", "decode"),
         ("data/images/shard-00003.npz", "split"),
-        ("data/images/MD5SUMS", "train"),
-        ("data/split/split.csv", "train"),
+        pytest.param("data/images/MD5SUMS", "train", marks=pytest.mark.weekly),
+        pytest.param("data/split/split.csv", "train", marks=pytest.mark.weekly),
         ("models/model.keras", "evaluate"),
-        ("data/predictions/test.csv", "plot"),
+        pytest.param("data/predictions/test.csv", "plot", marks=pytest.mark.weekly),
     ],
 )
 def test_damage_in_dvcs_cache_is_noticed_and_mended_by_what_the_message_says(finished, name, reader):
@@ -277,7 +279,10 @@ DAMAGE = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize(
+    "damage",
+    ["a bit turned", *(pytest.param(name, marks=pytest.mark.weekly) for name in ("cut short", "empty"))],
+)
 def test_damaged_checkpoint_is_set_aside_and_training_starts_afresh(finished, damage):
     lock = finished.path("dvc.lock").read_text()
     checkpoint = killed_in_training(finished, "repro", "--force", "--single-item", "train")
@@ -289,6 +294,7 @@ def test_damaged_checkpoint_is_set_aside_and_training_starts_afresh(finished, da
     assert [path.name for path in checkpoint.parent.iterdir()] == [f"{checkpoint.stem}.damaged"]
 
 
+@pytest.mark.weekly
 def test_clock_set_back_costs_nothing(finished, tmp_path):
     """All that the killed run left and all outputs are of next year, as Python and the file system have it."""
     lock = finished.path("dvc.lock").read_text()
@@ -311,8 +317,8 @@ def test_clock_set_back_costs_nothing(finished, tmp_path):
 @pytest.mark.parametrize(
     ("killed", "again"),
     [
-        (["exp", "run"], ["exp", "run"]),
-        (["exp", "run", "--temp"], ["exp", "run", "--temp"]),
+        pytest.param(["exp", "run"], ["exp", "run"], marks=pytest.mark.weekly),
+        pytest.param(["exp", "run", "--temp"], ["exp", "run", "--temp"], marks=pytest.mark.weekly),
         (["exp", "run", "--temp"], ["repro"]),
     ],
     ids=" then ".join,

@@ -52,6 +52,7 @@ figure.facecolor: black
 
 
 @pytest.mark.slow
+@pytest.mark.weekly
 def test_no_setting_of_the_libraries_in_the_environment_or_at_home_changes_a_byte(finished, tmp_path):
     # What these settings could change must be in use for the test to mean anything: normalization by BLAS, bfloat16 ...
     finished.change(

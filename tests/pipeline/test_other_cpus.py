@@ -24,7 +24,7 @@ SMALL = {
 @pytest.mark.parametrize(
     ("cpu", "stages"),
     [
-        ("Haswell", ("train", "evaluate", "plot")),
+        pytest.param("Haswell", ("train", "evaluate", "plot"), marks=pytest.mark.weekly),
         # Without AVX, which TensorFlow needs and the stages before it do not.
         ("Nehalem", ("fetch", "decode", "split")),
     ],

@@ -98,6 +98,7 @@ def again(repository: Repository) -> str:
     return bytes_of(repository)
 
 
+@pytest.mark.weekly
 def test_two_and_four_processes_agree_with_each_other_and_with_one(trained: Repository) -> None:
     of_two = losses(trained)
     trained.change({"train.processes": 4})
@@ -134,7 +135,7 @@ print(json.dumps(hashlib.sha256(b"".join(weight.tobytes() for weight in model.ge
 """
 
 
-@pytest.mark.parametrize("lost", ["the first", "the second"])
+@pytest.mark.parametrize("lost", [pytest.param("the first", marks=pytest.mark.weekly), "the second"])
 def test_a_lost_process_stops_the_other_and_a_restart_ends_in_the_same_bytes(
     trained: Repository, expected: str, tmp_path: Path, lost: str
 ) -> None:

@@ -85,7 +85,13 @@ RECIPES = {
 }
 
 
-@pytest.mark.parametrize("name", RECIPES)
+OFTEN = ("dogs-vs-cats-torch", "malaria", "ox", "transfer")
+"""One of each layout, and both kinds of networks; the others wait for the week's end."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in OFTEN else pytest.param(name, marks=pytest.mark.weekly) for name in RECIPES]
+)
 def test_recipe_runs_on_real_images_in_their_published_layout(repository, real_images, name):
     lay_out, classes = RECIPES[name]
     source = lay_out(real_images, repository.path("data/inbox"))

@@ -86,7 +86,9 @@ PHOTOS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", PHOTOS)
+@pytest.mark.parametrize(
+    "case", [next(iter(PHOTOS)), *(pytest.param(case, marks=pytest.mark.weekly) for case in [*PHOTOS][1:])]
+)
 def test_real_photos_run_through_all_stages_by_parameters_alone(repository, real_images, case):
     folder, changes, classes = PHOTOS[case]
     shutil.copytree(real_images / folder, repository.path("data/inbox") / Path(folder).name)

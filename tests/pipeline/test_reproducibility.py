@@ -36,6 +36,7 @@ def test_killed_runs_end_in_the_bytes_of_a_run_left_in_peace(repository):
 
 
 @pytest.mark.slow
+@pytest.mark.weekly
 def test_killed_while_features_are_computed_or_a_head_is_solved_it_ends_in_the_same_bytes(repository):
     repository.change(TRANSFER)
     seed = random.SystemRandom().randrange(2**32)

@@ -78,7 +78,7 @@ def s3(tmp_path: Path) -> Iterator[S3Server]:
         yield server
 
 
-@pytest.fixture(params=["folder", "ssh", "s3"])
+@pytest.fixture(params=["folder", pytest.param("ssh", marks=pytest.mark.weekly), "s3"])
 def remote(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Remote]:
     """Return a remote of each kind."""
     store = tmp_path / "store"
@@ -278,6 +278,7 @@ def cut_and_complete(
 
 
 # Of two photos DVC moves one after the other, of more than two several at once.
+@pytest.mark.weekly
 @pytest.mark.parametrize(("photos", "kills"), [(2, False), (6, True)], ids=["line cut", "client killed"])
 def test_a_transfer_over_ssh_that_was_cut_is_completed_by_the_same_command(
     tmp_path: Path, ssh: SshServer, line: Callable[[int], Line], photos: int, kills: bool
@@ -290,6 +291,7 @@ def test_a_transfer_over_ssh_that_was_cut_is_completed_by_the_same_command(
         cut_and_complete(person, remote, way, person.bytes * 3 // 4, kills, store)
 
 
+@pytest.mark.weekly
 def test_a_client_of_s3_that_was_killed_completes_with_the_same_command(
     tmp_path: Path, s3: S3Server, line: Callable[[int], Line]
 ) -> None:
@@ -460,6 +462,7 @@ def test_photos_not_added_yet_are_never_taken_by_a_pull(short: Repository, tmp_p
     assert mine.metrics("decode")["used"] == 26
 
 
+@pytest.mark.weekly
 def test_a_machine_pulls_only_what_it_needs(mine: Repository, tmp_path: Path) -> None:
     remote = Remote(str(tmp_path / "store"), {})
     share(mine, remote)
@@ -493,6 +496,7 @@ def test_an_experiment_goes_to_a_colleague(mine: Repository, tmp_path: Path) -> 
     assert colleague.repro() == []
 
 
+@pytest.mark.weekly
 def test_get_import_gc_and_a_shared_cache(short: Repository, tmp_path: Path) -> None:
     remote = Remote(str(tmp_path / "store"), {})
     share(short, remote)

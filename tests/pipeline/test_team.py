@@ -76,7 +76,7 @@ def end_with_split(pipeline: Path) -> None:
         YAML().dump({"stages": {name: stages[name] for name in ("fetch", "decode", "split")}}, file)
 
 
-@pytest.fixture(params=["copy", "hardlink", "symlink"])
+@pytest.fixture(params=["copy", pytest.param("hardlink", marks=pytest.mark.weekly), "symlink"])
 def team(clone: Callable[[Path], Repository], tmp_path: Path, request: pytest.FixtureRequest) -> Team:
     """Return a project whose cache links files in one of the three ways, with photos of its own in data/inbox."""
     team = Team(clone(tmp_path / "project"), tmp_path / "store", trains=request.param == "symlink")

@@ -73,12 +73,15 @@ def test_another_lock_than_the_run_makes_is_named(finished):
     assert f"split: data/split: {'0' * 32}.dir and {digest}" in said.stdout
 
 
+@pytest.mark.weekly
 def test_drawings_come_out_alike_twice(repository):
     said = repository.run("darkroom", "verify", "--recipe", "ox", *options(["train.epochs=1"]))
     assert "the same, byte for byte" in said.stdout
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
+@pytest.mark.parametrize(
+    "backend", ["tensorflow", *(pytest.param(name, marks=pytest.mark.weekly) for name in ("torch", "jax"))]
+)
 def test_photos_with_everything_switched_on_come_out_alike_twice(repository, real_images, backend):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")

@@ -182,6 +182,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path, sections, data, b
 
 
 @pytest.mark.slow
+@pytest.mark.weekly
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras, saving weights
 def test_a_training_killed_while_it_fine_tunes_goes_on_there(tmp_path, sections, data):
     import keras

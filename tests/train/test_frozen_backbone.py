@@ -163,6 +163,7 @@ def test_of_a_tuned_network_no_features_are_kept(sections, photos, tmp_path, scr
     assert Classifier(tmp_path / "models", 32, keep_features=True).extractor is None
 
 
+@pytest.mark.slow
 def test_features_are_known_by_pixels_and_by_what_computes_them(
     sections, data, photos, tmp_path, scratch, capsys
 ):
