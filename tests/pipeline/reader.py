@@ -53,6 +53,7 @@ ELSEWHERE = {
     "make test": "this very run",
     "make check": ".ci/run",
     "make test-slow": "this very run",
+    "make test-weekly": ".github/workflows/weekly.yaml",
     "make extra-torch": "tests/test_installing.py: in what is pinned; what they install are hundreds of megabytes",
     "make extra-jax": "the same",
     "make extra-heif": "the same",
