@@ -35,14 +35,14 @@ def test_models_are_those_of_the_project_where_the_working_folder_has_none(tmp_p
     inside = tmp_path / "project" / "data" / "inbox"
     inside.mkdir(parents=True)
     monkeypatch.chdir(inside)
-    assert project.place(Path("models")) == tmp_path / "project" / "models"
+    assert project.located(Path("models")) == tmp_path / "project" / "models"
     (inside / "models").mkdir()
-    assert project.place(Path("models")) == Path("models")
+    assert project.located(Path("models")) == Path("models")
     project.enter()
     assert Path.cwd() == tmp_path / "project"
     monkeypatch.chdir(tmp_path)
     assert project.root() is None
-    assert project.place(Path("models")) == Path("models")
+    assert project.located(Path("models")) == Path("models")
     project.enter()
     assert Path.cwd() == tmp_path
 

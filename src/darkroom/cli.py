@@ -211,7 +211,7 @@ def serve_command(
     """Serve the model over HTTP: a web page to drop images on, and a JSON endpoint."""
     from darkroom.serve import command as server
 
-    server.run(project.place(model), host, port, max_bytes, max_images)
+    server.run(project.located(model), host, port, max_bytes, max_images)
 
 
 _Settings = Annotated[
@@ -347,7 +347,7 @@ def export_command(
     from darkroom.export import command as exporting
 
     above = project.root() or Path()
-    typer.echo(exporting.run(project.place(model), to, output, images or [], force, above, int8=int8))
+    typer.echo(exporting.run(project.located(model), to, output, images or [], force, above, int8=int8))
 
 
 @command(app, "stress")
@@ -381,7 +381,7 @@ def stress_command(
     from darkroom.stress import command as stress
 
     above = project.root() or Path()
-    typer.echo(stress.run(project.place(model), kind or [], images, seed, output, above))
+    typer.echo(stress.run(project.located(model), kind or [], images, seed, output, above))
 
 
 @command(app, "predict")
@@ -453,7 +453,7 @@ def predict_command(
     options = prediction.Options(
         output, form, top, label, batch_size, workers, backend, precision, max_bytes, submit
     )
-    if prediction.run(project.place(model), paths, options):
+    if prediction.run(project.located(model), paths, options):
         raise typer.Exit(2)
 
 
@@ -482,7 +482,7 @@ def evaluate_command(
     from darkroom.predict import labelled
     from darkroom.predict.command import Options
 
-    if labelled.run(project.place(model), paths, Options(batch_size=batch_size), as_json):
+    if labelled.run(project.located(model), paths, Options(batch_size=batch_size), as_json):
         raise typer.Exit(2)
 
 
@@ -499,7 +499,7 @@ def table_command(
     """
     from darkroom import images
 
-    folder = project.place(folder)
+    folder = project.located(folder)
     if not (folder / "images.json").is_file():
         raise UserError(f"{folder}: no decoded images; run `dvc repro decode`")
     found = images.Images(folder)

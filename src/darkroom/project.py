@@ -16,7 +16,7 @@ def enter() -> None:
     os.chdir(root() or ".")
 
 
-def place(path: Path) -> Path:
+def located(path: Path) -> Path:
     """Return ``path`` where it is there from the working folder, else as it lies from the project's."""
     above = root()
     return path if path.exists() or above is None else above / path

@@ -52,13 +52,13 @@ def repetitions(node: Node, above: str = "") -> list[str]:
     """Return one line for each key that stands more than once in a mapping of YAML, and where it does."""
     if not isinstance(node, MappingNode):
         return []
-    places: dict[str, list[int]] = {}
+    locations: dict[str, list[int]] = {}
     for key, _ in node.value:
-        places.setdefault(key.value, []).append(key.start_mark.line + 1)
+        locations.setdefault(key.value, []).append(key.start_mark.line + 1)
     found = [
         f"the {'parameter' if above else 'section'} {above}{name} stands {len(lines)} times, at lines "
         f"{' and '.join(map(str, lines))}; put together what they say, and keep one"
-        for name, lines in places.items()
+        for name, lines in locations.items()
         if len(lines) > 1
     ]
     return found + [line for key, value in node.value for line in repetitions(value, f"{above}{key.value}.")]
@@ -70,40 +70,40 @@ def explain(content: Mapping[str, Any], model: type[BaseModel], errors: Sequence
     Where several forms are allowed (a number or a list), the checker reports an error for each: those about the deepest
     part of the value count, since the others only say that it should have been something else altogether.
     """
-    places: dict[str, list[tuple[tuple[str | int, ...], ErrorDetails]]] = {}
+    locations: dict[str, list[tuple[tuple[str | int, ...], ErrorDetails]]] = {}
     for error in errors:
-        place = _place(content, error)
-        places.setdefault(".".join(map(str, place[:2])), []).append((place, error))
+        location = _location(content, error)
+        locations.setdefault(".".join(map(str, location[:2])), []).append((location, error))
     lines = []
-    for found in places.values():
-        deepest = max(len(place) for place, _ in found)
-        alike = [(place, error) for place, error in found if len(place) == deepest]
-        for place in dict.fromkeys(place for place, _ in alike):
-            lines.append(_line(model, place, [error for other, error in alike if other == place]))
+    for found in locations.values():
+        deepest = max(len(location) for location, _ in found)
+        alike = [(location, error) for location, error in found if len(location) == deepest]
+        for location in dict.fromkeys(location for location, _ in alike):
+            lines.append(_line(model, location, [error for other, error in alike if other == location]))
     return lines
 
 
-def _place(content: Any, error: ErrorDetails) -> tuple[str | int, ...]:
+def _location(content: Any, error: ErrorDetails) -> tuple[str | int, ...]:
     """Return where in the file ``error`` is: its location without the names of the forms that were tried."""
-    place: list[str | int] = []
+    location: list[str | int] = []
     for step in error["loc"]:
         # What is in the file at neither a key nor a position is the name of one of the forms that were tried.
         if (isinstance(content, Mapping) and step in content) or (
             isinstance(content, list) and isinstance(step, int)
         ):
             content = content[step]  # type: ignore[index]
-            place.append(step)
+            location.append(step)
     # What is missing is in the file nowhere; of what is unknown, the content is.
-    return (*place, error["loc"][-1]) if error["type"] == "missing" else tuple(place)
+    return (*location, error["loc"][-1]) if error["type"] == "missing" else tuple(location)
 
 
-def _line(model: type[BaseModel], place: tuple[str | int, ...], errors: Sequence[ErrorDetails]) -> str:
-    name = ".".join(map(str, place))
-    what = "parameter" if len(place) > 1 else "section"
+def _line(model: type[BaseModel], location: tuple[str | int, ...], errors: Sequence[ErrorDetails]) -> str:
+    name = ".".join(map(str, location))
+    what = "parameter" if len(location) > 1 else "section"
     if errors[0]["type"] == "missing":
         return f"{name}: missing {what}"
     if errors[0]["type"] == "extra_forbidden":
-        return f"{name}: unknown {what}{_instead(model, place)}"
+        return f"{name}: unknown {what}{_instead(model, location)}"
     value = errors[0]["input"]
     expected = " or ".join(dict.fromkeys(_expected(error) for error in errors))
     # A check of several parameters at once names them itself.
@@ -118,16 +118,16 @@ def _expected(error: ErrorDetails) -> str:
     return say(error.get("ctx", {})) if say else error["msg"].removeprefix("Input should be ")
 
 
-def _instead(model: type[BaseModel], place: tuple[str | int, ...]) -> str:
-    name = ".".join(map(str, place))
+def _instead(model: type[BaseModel], location: tuple[str | int, ...]) -> str:
+    name = ".".join(map(str, location))
     if name in RENAMED:
         return f"; it is now called {RENAMED[name]}, write that instead"
-    for step in place[:-1]:
+    for step in location[:-1]:
         annotation = model.model_fields[str(step)].annotation if str(step) in model.model_fields else None
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return ""
         model = annotation
-    near = difflib.get_close_matches(str(place[-1]), model.model_fields, n=1)
+    near = difflib.get_close_matches(str(location[-1]), model.model_fields, n=1)
     guess = f"; did you mean {near[0]}?" if near else ""
     return f"{guess}; allowed are {', '.join(model.model_fields)}"
 

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from darkroom.plot.stage_outputs import PARTS, Results
+from darkroom.plot.stage_outputs import Results
 from darkroom.plot.style import ACCENT, HEIGHT, INK, LINE, SERIES, WIDTH, chart, legend_above, shortened
+from darkroom.split_files import PARTS
 
 MOST_SERIES = 10
 """More curves than this get no colour and no name of their own: the mean and the worst stand out."""

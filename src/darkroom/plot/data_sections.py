@@ -9,7 +9,8 @@ from darkroom.plot.galleries import figure, gallery
 from darkroom.plot.html import Content, Html, element, joined, pairs, table
 from darkroom.plot.image_figures import channels, sample_rows
 from darkroom.plot.network_diagram import diagram, sizes
-from darkroom.plot.stage_outputs import PARTS, Results
+from darkroom.plot.stage_outputs import Results
+from darkroom.split_files import PARTS
 
 MOST_CLASSES = 30
 """Classes with a row of their own in the table of counts; of more, the smallest and the largest are named."""

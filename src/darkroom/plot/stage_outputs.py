@@ -13,8 +13,6 @@ from darkroom import files, split_files
 from darkroom.array_types import Pixels, Rows
 from darkroom.images import Images
 
-PARTS = ("train", "validation", "test")
-
 _PROBABILITIES = 2**22  # read at a time: of a million images and a thousand classes they would take gigabytes
 
 
@@ -82,7 +80,7 @@ class Results:
     def counts(self) -> pd.DataFrame:
         """Images by class (rows) and part (columns)."""
         table = pd.crosstab(self.source.index["label"], self.parts["split"])
-        return table.reindex(index=self.classes, columns=list(PARTS), fill_value=0)
+        return table.reindex(index=self.classes, columns=list(split_files.PARTS), fill_value=0)
 
     @cached_property
     def confusion(self) -> pd.DataFrame:
