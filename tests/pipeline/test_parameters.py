@@ -195,6 +195,7 @@ CASES: dict[str, dict[str, Case]] = {
         "train.plateau_patience": Case(3, PLATEAU),
         "train.clip_norm": Case(0.01),
         "train.label_smoothing": Case(0.2),
+        "train.calibration": Case("temperature"),
         "train.class_weights": Case("balanced"),
         "train.ema": Case(0.5),
         "train.early_stopping": Case(1, PLATEAU),

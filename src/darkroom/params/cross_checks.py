@@ -90,3 +90,7 @@ def _check_processes(model: ModelParams, augment: AugmentParams, train: TrainPar
             f"{several} with model.freeze: true; one process computes the features of a frozen network and fits the "
             "head to them: expected 1"
         )
+    if train.calibration != "none":
+        raise UserError(
+            f"{several} with train.calibration: {train.calibration}, which one process fits; expected 1, or none"
+        )

@@ -131,6 +131,7 @@ class TrainParams(Section):
     plateau_patience: Annotated[int, Field(ge=1)]
     clip_norm: Annotated[float, Field(gt=0)] | None
     label_smoothing: Annotated[float, Field(ge=0, le=0.5)]
+    calibration: Literal["none", "temperature"]
     class_weights: Literal["none", "balanced"]
     ema: Annotated[float, Field(gt=0, lt=1)] | None
     early_stopping: Annotated[int, Field(ge=1)] | None

@@ -91,7 +91,7 @@ def _train(
     # Only now: these import Keras.
     import keras
 
-    from darkroom.train import frozen_backbone, model_file
+    from darkroom.train import frozen_backbone, model_file, temperature
     from darkroom.train.fit import fit
 
     model, params, source = config.model, config.train, data.images
@@ -123,6 +123,7 @@ def _train(
                 frozen_backbone.fit_behind(result, data, config, state, keep)
             fit(network, data, config, state, keep, group)
         result.set_weights(state.best)
+        scaled = temperature.scale(result, source, data.validation) if params.calibration != "none" else {}
         if group.first:
             made = {
                 "head": data.head,
@@ -137,7 +138,7 @@ def _train(
                 "versions": versions,
             }
             _write(models, result, source, made, config, int(data.training.rows[0]))
-    return metrics(state, params, network.count_params(), versions, sha256)
+    return metrics(state, params, network.count_params(), versions, sha256) | scaled
 
 
 def _write(
@@ -178,6 +179,7 @@ def check(config: Config, training: Rows, validation: Rows) -> None:
             "train.early_stopping": train.early_stopping is not None,
             "train.restore_best": train.restore_best,
             "train.schedule: plateau": train.schedule == "plateau",
+            "train.calibration: temperature": train.calibration == "temperature",
         }
         for name in (name for name, wanted in wants.items() if wanted):
             raise UserError(
