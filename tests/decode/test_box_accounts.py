@@ -58,6 +58,25 @@ def test_every_box_and_every_picture_is_accounted_for(root: Path) -> None:
     assert metrics["files"] == len(odd) + 1
 
 
+def test_a_box_of_an_image_that_coco_does_not_list_is_one_without_a_picture(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack(pictures())
+    text = coco(BOXES)["annotations/boxes.json"]
+    one = '{"image_id": 99, "category_id": 3, "bbox": [0, 0, 5, 5]}'
+    in_inbox({"annotations/boxes.json": text.replace('"annotations": [', f'"annotations": [{one}, {one}, ')})
+    known = run(root, max_rejected=0.9)
+    assert rejected()["image_id 99#2"] == (
+        "box without a picture",
+        "data/inbox/annotations/boxes.json has it",
+    )
+    assert list(index()["id"]) == ["a/1.png#1", "a/1.png#2", "b/2.png#1", "b/2.png#2"]
+    told = "params.yaml: image.boxes: 2 boxes name pictures that are not in the source, as image_id 99#1 (rejected.csv)"
+    assert told in capsys.readouterr().err
+    in_inbox({"annotations/boxes.json": text})
+    assert run(root)["warnings"] == known["warnings"] - 1
+
+
 def test_a_box_of_a_picture_of_other_sides_is_not_cut_out(root: Path) -> None:
     pack(pictures())
     text = coco(BOXES)["annotations/boxes.json"].replace(f'"width": {WIDTH}', '"width": 640', 1)

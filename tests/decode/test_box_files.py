@@ -37,9 +37,13 @@ BAD: dict[str, tuple[dict[str, str], str]] = {
         {"b.json": json.dumps(COCO | {"categories": COCO["categories"][:1] * 2})},
         r"bad/b\.json: categories\[1\]: id 3 stands there twice",
     ),
-    "COCO: no such image": (
-        {"b.json": json.dumps(COCO | {"annotations": [{"image_id": 9}]})},
-        r"bad/b\.json: annotations\[0\]: image_id: got 9, expected the id of one of 2 images",
+    "COCO: no image": (
+        {"b.json": json.dumps(COCO | {"annotations": [{"category_id": 3}]})},
+        r"bad/b\.json: annotations\[0\]: image_id: got None, expected an id",
+    ),
+    "COCO: no such category": (
+        {"b.json": json.dumps(COCO | {"annotations": [{"image_id": 0, "category_id": 9}]})},
+        r"bad/b\.json: annotations\[0\]: category_id: got 9, expected the id of one of 2 categories",
     ),
     "COCO: no box": (
         {"b.json": json.dumps(COCO | {"annotations": [{"image_id": 0, "category_id": 3}]})},

@@ -75,7 +75,7 @@ def decode(
         )
         members, unboxed = boxes.expanded(members, image.boxes, labels, inbox, work / "boxes", decode)
         labelled = label_members(members, labels, inbox)
-        warnings = labelled.warnings
+        warnings = [*boxes.warnings(unboxed), *labelled.warnings]
         with summaries.told_on_failure(warnings):
             _check_labels(labelled.members, bad)
             finished, preparation = _decode_in_depth(
@@ -124,7 +124,7 @@ def _key(raw: Path, preparation: Preparation, decode: DecodeParams) -> str:
 
 def _stamps(raw: Path) -> list[list[str | int]]:
     return [
-        [str(path.relative_to(raw)), path.stat().st_size, path.stat().st_mtime_ns]
+        [path.relative_to(raw).as_posix(), path.stat().st_size, path.stat().st_mtime_ns]
         for path in sorted(raw.rglob("*"))
         if path.is_file()
     ]

@@ -13,10 +13,12 @@ from darkroom.decode.boxes.annotated import Annotated, BoxFile, number, sides
 def read(found: Sequence[BoxFile]) -> Iterator[Annotated]:
     """Yield the box of each annotation, in the order of the files.
 
+    One of an image that is not listed is a box whose picture is lost.
+
     Raises
     ------
     UserError
-        A file is none of COCO, or an annotation lacks its image, its category or four numbers.
+        A file is none of COCO, or an annotation lacks an ``image_id``, its category or four numbers.
     """
     for file in found:
         yield from _read(file.where, posixpath.dirname(file.path), file.read())
@@ -31,10 +33,15 @@ def _read(where: str, folder: str, content: bytes) -> Iterator[Annotated]:
     categories = _by_id(where, coco, "categories", "name")
     for place, annotation in enumerate(_listed(where, coco, "annotations")):
         here = f"annotations[{place}]"
-        image = _one(where, here, annotation, "image_id", images)
+        id = _id(where, here, annotation, "image_id")
+        image = images.get(id, {"file_name": f"image_id {id}"})
         label = ""
         if "category_id" in annotation:
-            label = _one(where, here, annotation, "category_id", categories)["name"].strip()
+            kind = _id(where, here, annotation, "category_id")
+            if kind not in categories:
+                expected = f"the id of one of {len(categories)} categories"
+                raise UserError(f"{where}: {here}: category_id: got {kind!r}, expected {expected}")
+            label = categories[kind]["name"].strip()
         corner = annotation.get("bbox")
         if not isinstance(corner, list) or len(corner) != 4:
             raise UserError(f"{where}: {here}: bbox: got {corner!r}, expected [x, y, width, height]")
@@ -66,13 +73,8 @@ def _by_id(where: str, coco: Any, key: str, field: str) -> dict[Any, dict[str, A
     return found
 
 
-def _one(
-    where: str, here: str, annotation: dict[str, Any], key: str, known: dict[Any, dict[str, Any]]
-) -> dict[str, Any]:
+def _id(where: str, here: str, annotation: dict[str, Any], key: str) -> int | str:
     id = annotation.get(key)
-    if not isinstance(id, int | str) or id not in known:
-        raise UserError(
-            f"{where}: {here}: {key}: got {id!r}, expected the id of one of {len(known)} "
-            f"{'images' if key == 'image_id' else 'categories'}"
-        )
-    return known[id]
+    if not isinstance(id, int | str):
+        raise UserError(f"{where}: {here}: {key}: got {id!r}, expected an id")
+    return id

@@ -75,6 +75,17 @@ def expanded(
     return sorted([*cut, *tables], key=lambda member: member.id), sorted([*rejected, *lost])
 
 
+def warnings(rejected: Sequence[Rejection]) -> list[str]:
+    """Return the warning about boxes without a picture, if ``rejected``, of :func:`expanded`, has any."""
+    lost = [one.id for one in rejected if one.reason == Reason.NO_PICTURE]
+    if not lost:
+        return []
+    many = (
+        "1 box names a picture that is" if len(lost) == 1 else f"{len(lost):,} boxes name pictures that are"
+    )
+    return [f"params.yaml: image.boxes: {many} not in the source, as {lost[0]} (rejected.csv)"]
+
+
 def _cut(pictures: dict[str, Member], boxes: Sequence[Annotated]) -> tuple[list[Member], list[Rejection]]:
     ids = list(pictures)
     wanted = {path for one in boxes for path in one.pictures}
