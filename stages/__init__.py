@@ -135,9 +135,10 @@ def _go_on_in_a_child(name: str) -> None:
 def _die_with(parent: int) -> None:
     """Have the kernel kill this process when its parent ends: killing the stage must also kill its worker."""
     set_parent_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
-    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+    killed = signal.Signals["SIGKILL"]
+    ctypes.CDLL(None).prctl(set_parent_death_signal, killed)
     if os.getppid() != parent:  # it ended in between
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), killed)
 
 
 def check_seal(folder: Path) -> None:

@@ -24,7 +24,7 @@ def texts() -> list[Path]:
 
 
 def test_no_text_names_a_package_that_is_not_ours():
-    told = re.compile(r"pip3? install (?!--editable)\S+|pipx? install|uvx \S+|conda install")
+    told = re.compile(r"pip3? install (?!--editable|--require-hashes)\S+|pipx install|uvx \S+|conda install")
     assert {path.name: told.findall(text) for path in texts() if told.search(text := path.read_text())} == {}
 
 

@@ -2,13 +2,14 @@
 
 import importlib.metadata
 import importlib.util
-import os
 import re
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
+
+import psutil
 
 from darkroom import UserError, backends, files, how_to_install
 from darkroom.fetch import local
@@ -131,7 +132,7 @@ def _room(params: Params, project: Path) -> Findings:
         "disk": 2 * (source + shards),
     }
     has = {
-        "memory": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        "memory": psutil.virtual_memory().total,
         "disk": shutil.disk_usage(project).free,
     }
     for what, need in needs.items():

@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import fcntl
 import hashlib
 import json
 import os
@@ -14,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from darkroom import UserError
 
@@ -48,7 +49,7 @@ def whole(path: Path, *, sync: bool = False) -> Iterator[Path]:
 def locked(path: Path, waiting: str | None = None) -> Iterator[None]:
     """Hold a lock on the file ``path`` while the block runs, made for it and empty.
 
-    The lock is the kernel's and goes with the process, however that ends. Who holds it may remove the file.
+    The lock is the kernel's and goes with the process, however that ends. Who holds it may :func:`unname` the file.
 
     Parameters
     ----------
@@ -58,23 +59,28 @@ def locked(path: Path, waiting: str | None = None) -> Iterator[None]:
 
     Raises
     ------
-    BlockingIOError
+    TimeoutError
         Another process holds the lock, and ``waiting`` is not given.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        with path.open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if waiting is None:
-                    raise
-                print(waiting, file=sys.stderr, flush=True)
-                fcntl.flock(file, fcntl.LOCK_EX)
-            # The holder before us may have removed the file: a lock on one without a name keeps nobody out.
-            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                yield
-                return
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        if waiting is None:
+            raise
+        print(waiting, file=sys.stderr, flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def unname(lock: Path) -> None:
+    """Remove the file of a lock that is held: Windows lets nobody, and there :mod:`filelock` does, once it is free."""
+    with contextlib.suppress(PermissionError):
+        lock.unlink(missing_ok=True)
 
 
 _MAGIC = b"darkroom 2 "

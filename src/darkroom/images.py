@@ -14,8 +14,8 @@ import csv
 import functools
 import io
 import mmap
-import resource
 import struct
+import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -126,8 +126,13 @@ class Images:
 def _mappable(shards: int) -> int:
     """Return how many of ``shards`` may be mapped at a time, those used last: each takes a file descriptor.
 
-    A process has 256 or 1,024 of them until it asks for more, which it may: all shards of a set, as a rule.
+    A process has 256 or 1,024 of them until it asks for more, which it may: all shards of a set, as a rule. On Windows
+    a mapping takes none.
     """
+    if sys.platform == "win32":
+        return max(1, shards)
+    import resource
+
     granted, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * shards
     if most != resource.RLIM_INFINITY:

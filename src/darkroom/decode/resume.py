@@ -84,13 +84,13 @@ def opened(name: str) -> Iterator[Path]:
         folder.mkdir(exist_ok=True)
         yield folder
         shutil.rmtree(folder)
-        lock.unlink()
+        files.unname(lock)
 
 
 def _remove_stale(home: Path, but: str) -> None:
     for path in sorted(home.glob("*.lock")):
         if path.stem == but or time.time() - path.stat().st_mtime < _STALE:
             continue
-        with contextlib.suppress(BlockingIOError), files.locked(path):
+        with contextlib.suppress(TimeoutError), files.locked(path):
             shutil.rmtree(path.with_suffix(""), ignore_errors=True)
-            path.unlink()
+            files.unname(path)

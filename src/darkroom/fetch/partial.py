@@ -5,6 +5,7 @@ import errno
 import hashlib
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,16 +47,21 @@ def writing(parameter: str, folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def opened(raw: Path) -> Iterator[int]:
-    """Give a handle of the folder ``raw`` as it is now, for :func:`deliver`."""
-    handle = os.open(raw, os.O_RDONLY | os.O_DIRECTORY)
+def opened(raw: Path) -> Iterator[os.stat_result]:
+    """Give what tells the folder ``raw``, as it is now, from a later one of its name, for :func:`deliver`.
+
+    The number of a folder that is gone may become another's, but not while it is open here. Windows opens no folder,
+    and its NTFS gives no number twice.
+    """
+    handle = None if sys.platform == "win32" else os.open(raw, os.O_RDONLY)
     try:
-        yield handle
+        yield raw.stat()
     finally:
-        os.close(handle)
+        if handle is not None:
+            os.close(handle)
 
 
-def deliver(part: Path, target: Path, folder: int) -> None:
+def deliver(part: Path, target: Path, folder: os.stat_result) -> None:
     """Put the finished ``part`` at ``target`` too, whole or not at all; ``part`` stays until all is delivered.
 
     Parameters
@@ -64,8 +70,8 @@ def deliver(part: Path, target: Path, folder: int) -> None:
         What was downloaded.
     target : Path
         Where it belongs.
-    folder : int
-        The handle that :func:`opened` gave of the target's folder when the stage began.
+    folder : os.stat_result
+        What :func:`opened` gave of the target's folder when the stage began.
 
     Raises
     ------
@@ -73,13 +79,12 @@ def deliver(part: Path, target: Path, folder: int) -> None:
         That folder is gone, even if another has its name: a killed ``dvc repro`` left this stage running, and data/raw
         belongs to a later one, perhaps of other params.
     """
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(target.name, dir_fd=folder)
+    if not (target.parent.exists() and os.path.samestat(folder, target.parent.stat())):
+        raise UserError(f"{target.parent}: another run has started it over; this one ends")
+    target.unlink(missing_ok=True)
     try:
         # Both lie on one disk, nearly always: no second copy.
-        os.link(part, target.name, dst_dir_fd=folder)
-    except FileNotFoundError:
-        raise UserError(f"{target.parent}: another run has started it over; this one ends") from None
+        target.hardlink_to(part)
     except OSError:
         with files.whole(target) as copy:
             shutil.copyfile(part, copy)

@@ -89,12 +89,12 @@ class Sources:
         place = extents.whole_file(path)
         if place.bytes > self._max_bytes:
             detail = f"{place.bytes} bytes, --max-bytes is {self._max_bytes}"
-            return Rejection(printable(str(path)), Reason.TOO_LARGE, detail)
-        return Picture(printable(str(path)), place)
+            return Rejection(printable(path.as_posix()), Reason.TOO_LARGE, detail)
+        return Picture(printable(path.as_posix()), place)
 
     def _opened(self, path: Path) -> Iterator[Source]:
         """Yield the files of the archive at ``path``, or the file itself where it is none."""
-        shown = printable(str(path))
+        shown = printable(path.as_posix())
         try:
             found = archives.members_of(path, next(self._scratch), self._max_bytes, "--max-bytes")
         except Rejected as error:

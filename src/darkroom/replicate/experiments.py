@@ -1,5 +1,6 @@
 """One DVC experiment per seed or fold: run in a checkout of its own, or reused if nothing has changed since."""
 
+import contextlib
 import json
 import os
 import re
@@ -7,11 +8,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from ruamel.yaml import YAML, YAMLError
 
 from darkroom import UserError
@@ -200,20 +201,34 @@ def follow(words: Sequence[str], repo: Path, say: Callable[[str], None]) -> tupl
         return process.wait(), lines
 
 
-@contextmanager
+@contextlib.contextmanager
 def interrupted(process: subprocess.Popen[str]) -> Iterator[None]:
     """End ``process`` and its children, should the block be left by Ctrl-C or any other way."""
     try:
         yield
     finally:
-        for number, seconds in ((signal.SIGINT, PATIENCE), (signal.SIGKILL, None)):
+        for stop, seconds in ((_interrupt, PATIENCE), (kill, None)):
             if process.poll() is not None:
                 break
-            os.killpg(process.pid, number)
+            stop(process.pid)
             try:
                 process.communicate(timeout=seconds)
             except subprocess.TimeoutExpired:
                 continue
+
+
+def _interrupt(pid: int) -> None:
+    if sys.platform != "win32":  # there no sessions are, and the console's Ctrl-C reached all of them
+        os.killpg(pid, signal.SIGINT)
+
+
+def kill(pid: int) -> None:
+    """Kill a process and all that it started, on every system; what is gone by then is no matter."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        for one in [*process.children(recursive=True), process]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
 
 
 def _last_words(lines: Sequence[str]) -> str:

@@ -105,9 +105,9 @@ class Checkpoint:
         for other, stamp in _stamps(self.path.parent).items():
             if self._found.get(other) == stamp:
                 lock = other.with_suffix(".lock")
-                with contextlib.suppress(BlockingIOError), files.locked(lock):
+                with contextlib.suppress(TimeoutError), files.locked(lock):
                     other.unlink(missing_ok=True)
-                    lock.unlink(missing_ok=True)
+                    files.unname(lock)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -120,7 +120,7 @@ class Checkpoint:
             try:
                 yield
             finally:
-                lock.unlink(missing_ok=True)
+                files.unname(lock)
 
 
 def key_of(settings: Mapping[str, Any], contents: Sequence[Path]) -> str:

@@ -2,8 +2,8 @@
 
 import bz2
 import contextlib
+import io
 import lzma
-import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -90,11 +90,9 @@ def head(place: Place, count: int) -> bytes:
 
 def pread(path: str, offset: int, count: int) -> bytes:
     """Return ``count`` bytes of ``path`` from ``offset``, fewer at its end, through a handle of this call's own."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.pread(handle, count, offset)
-    finally:
-        os.close(handle)
+    with _opened(path) as file:
+        file.seek(offset)
+        return file.read(count)
 
 
 def bare(place: Place) -> Place:
@@ -146,17 +144,19 @@ def _data_offset(place: Place, header: bytes) -> int:
 
 def _packed(place: Place) -> Iterator[bytes]:
     """Yield the bytes as they lie in the archive; what it lacks at its end is missing here too."""
-    handle = os.open(place.path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        offset, left = place.offset, place.packed
+    with _opened(place.path) as file:
+        file.seek(place.offset)
         if place.method is not None:
-            offset = _data_offset(place, os.pread(handle, _LOCAL_HEADER.size, offset))
-        while left > 0 and (chunk := os.pread(handle, min(left, _CHUNK), offset)):
+            file.seek(_data_offset(place, file.read(_LOCAL_HEADER.size)))
+        left = place.packed
+        while left > 0 and (chunk := file.read(min(left, _CHUNK))):
             yield chunk
             left -= len(chunk)
-            offset += len(chunk)
-    finally:
-        os.close(handle)
+
+
+def _opened(path: str) -> io.FileIO:
+    """Open a file without a buffer: what is read of it is one call of the system, and as much as was asked for."""
+    return io.FileIO(path)
 
 
 class _Decompressor(Protocol):

@@ -8,6 +8,7 @@ and what is written then is about this picture for certain. A good picture costs
 
 import contextlib
 import os
+import sys
 import tempfile
 import threading
 import warnings
@@ -36,6 +37,15 @@ class _Ear:
     def size(self) -> int:
         assert self.heard is not None
         return os.fstat(self.heard.fileno()).st_size
+
+    def since(self, start: int) -> bytes:
+        assert self.heard is not None
+        handle, count = self.heard.fileno(), self.size() - start
+        if sys.platform == "win32":
+            # Where is read is where file descriptor 2 writes: having read all, at the end again.
+            os.lseek(handle, start, os.SEEK_SET)
+            return os.read(handle, count)
+        return os.pread(handle, count, start)
 
     def open(self) -> None:
         self.heard = tempfile.TemporaryFile()  # noqa: SIM115  (closed when the last listener leaves)
@@ -129,8 +139,7 @@ def decoded(decode: Callable[[], T]) -> tuple[T, str]:
     with _EAR.alone():
         before = _EAR.size()
         result = decode()
-        assert _EAR.heard is not None
-        said = os.pread(_EAR.heard.fileno(), _EAR.size() - before, before)
+        said = _EAR.since(before)
     lines = said.splitlines(keepends=True)
     with _EAR.turn:
         _EAR.known.update(lines)
