@@ -48,6 +48,17 @@ def test_a_better_a_is_seen_from_a() -> None:
     assert verdict.decided("B", 0.021, 0.006, 0.036, 0.0002).endswith("p < 0.001")
 
 
+@pytest.mark.parametrize(("images", "advised"), [(99, True), (100, False)])
+@pytest.mark.parametrize(
+    ("discordant", "difference", "needed"), [(0, 0.0, None), (4, 0.0, None), (5, 0.01, 900)]
+)
+def test_cross_validation_is_advised_where_images_are_few(
+    images: int, advised: bool, discordant: int, difference: float, needed: int | None
+) -> None:
+    text = verdict.undecided(images, discordant, difference, needed)
+    assert text.endswith("; with so few, `darkroom crossvalidate` tests every image once") == advised
+
+
 @pytest.mark.parametrize(("p", "text"), [(0.001, "p = 0.001"), (0.00099, "p < 0.001"), (1, "p = 1.000")])
 def test_a_small_p_is_a_bound(p: float, text: str) -> None:
     assert verdict.probability(p) == text

@@ -2,6 +2,9 @@
 
 import math
 
+_FEW = 100
+"""Test images below which an accuracy of 0.9 is known to 6 points either way at best (Wilson)."""
+
 
 def points(difference: float, sign: bool = False) -> str:
     """Return a difference of shares in percentage points, with a second decimal where the first would be 0."""
@@ -30,9 +33,11 @@ def decided(better: str, difference: float, low: float, high: float, p: float) -
 
 
 def undecided(images: int, discordant: int, difference: float, needed: int | None) -> str:
-    """Return the sentence for a difference that cannot be told."""
+    """Return the sentence for a difference that cannot be told, with advice where images are few."""
+    advice = "; with so few, `darkroom crossvalidate` tests every image once" if images < _FEW else ""
     if not discordant:
-        return f"A and B are right and wrong on the same images, all {images:,} of them"
+        return f"A and B are right and wrong on the same images, all {images:,} of them{advice}"
     if needed is None or difference == 0:
-        return f"no difference can be told with {images:,} images: A and B are right on equally many"
-    return f"no difference can be told with {images:,} images; about {about(needed)} would be needed for this gap"
+        return f"no difference can be told with {images:,} images: A and B are right on equally many{advice}"
+    gap = f"about {about(needed)} would be needed for this gap"
+    return f"no difference can be told with {images:,} images; {gap}{advice}"
