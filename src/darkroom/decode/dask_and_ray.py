@@ -205,10 +205,22 @@ class _Dask:
                 ) from None
 
     def slots(self) -> int:
-        return sum(self._client.nthreads().values())
+        with self._talking():
+            return sum(self._client.nthreads().values())
+
+    @contextlib.contextmanager
+    def _talking(self) -> Iterator[None]:
+        """Say of a scheduler that cannot be connected to any more what is said of one whose connection is closed."""
+        from distributed.comm import CommClosedError
+
+        try:
+            yield
+        except OSError as error:
+            raise CommClosedError(str(error)) from error
 
     def ask(self, question: Callable[..., str], *arguments: Any) -> dict[str, str]:
-        answers = self._client.run(question, *arguments, on_error="return")
+        with self._talking():
+            answers = self._client.run(question, *arguments, on_error="return")
         return {name: answer if isinstance(answer, str) else str(answer) for name, answer in answers.items()}
 
     def submit(self, task: Task) -> Any:
