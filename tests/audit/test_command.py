@@ -35,7 +35,7 @@ def project(tmp_path: Path) -> Path:
         writer = csv.writer(file)
         writer.writerow(INDEX_COLUMNS)
         writer.writerows(
-            [f"{n}.png", label, "", 8, 8, 9, "0" * 64, "0" * 16] for n, label in enumerate(labels)
+            [f"{n}.png", label, "", 8, 8, 9, f"{n:064x}", "0" * 16] for n, label in enumerate(labels)
         )
     table = predictions(labels)
     table.to_csv(tmp_path / "data" / "out_of_fold.csv", index=False)
@@ -71,13 +71,19 @@ def test_wrong_labels_are_listed_told_and_shown(
         "  3.png: labelled dog & <b> (0.10), looks like cat (0.90)",
     ]
     table = pd.read_csv("audit/labels.csv")
-    assert table.columns.tolist() == ["id", "label", "suggested", "p_label", "p_suggested", "likely_wrong"]
+    expected = ["id", "sha256", "action", "label", "given", "p_label", "p_given", "likely_wrong"]
+    assert table.columns.tolist() == expected
     assert table["id"].tolist() == ["11.png", "3.png"]
+    assert table["sha256"].tolist() == [f"{n:064x}" for n in (11, 3)]
+    assert table["action"].tolist() == ["relabel", "relabel"]
+    assert table["label"].tolist() == ["cat", "cat"]
+    assert table["given"].tolist() == [CLASSES[1]] * 2
     browser.open(project / "audit" / "labels.html", 1000)
     shown = browser.evaluate("[...document.querySelectorAll('#grid li')].map(item => item.innerText)")
     assert len(shown) == 2
     assert "11.png" in shown[0]
     assert "dog & <b> → cat 97.0\u202f%" in shown[0]
+    assert shown[0].endswith("dog & <b> 3.0\u202f%")
     assert not browser.seen("Runtime.exceptionThrown")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from darkroom import UserError, files
 from darkroom.array_types import ClassNumbers, Doubles, Rows
@@ -60,7 +61,8 @@ def run(predictions: Path | None, output: Path, project: Path) -> str:
     counted = confident_learning.likely_wrong(read.labels, read.probabilities)
     found, suggested = confident_learning.ranked(read.labels, read.probabilities, counted)
     source, rows = _pictures(project, read, found, path)
-    table = _table(read, found, suggested).assign(likely_wrong=np.where(counted[found] >= 0, "yes", "no"))
+    table = _table(read, found, suggested, source.index["sha256"].to_numpy()[rows])
+    table["likely_wrong"] = np.where(counted[found] >= 0, "yes", "no")
     try:
         files.write_csv(output / "labels.csv", table.columns, table.itertuples(index=False))
         _write_page(output / "labels.html", read, found, suggested, source, rows)
@@ -113,15 +115,20 @@ def _pictures(project: Path, read: Predictions, found: Rows, path: Path) -> tupl
     return source, rows
 
 
-def _table(read: Predictions, found: Rows, suggested: ClassNumbers) -> pd.DataFrame:
+def _table(
+    read: Predictions, found: Rows, suggested: ClassNumbers, digests: NDArray[np.object_]
+) -> pd.DataFrame:
+    """Return a row an image; ``sha256``, ``action`` and ``label`` are what a file of corrections has."""
     names = np.array(read.classes, object)
     return pd.DataFrame(
         {
             "id": read.ids.iloc[found].to_numpy(),
-            "label": names[read.labels[found]],
-            "suggested": names[suggested],
-            "p_label": read.probabilities[found, read.labels[found]],
-            "p_suggested": read.probabilities[found, suggested],
+            "sha256": digests,
+            "action": "relabel",
+            "label": names[suggested],
+            "given": names[read.labels[found]],
+            "p_label": read.probabilities[found, suggested],
+            "p_given": read.probabilities[found, read.labels[found]],
         }
     )
 
@@ -130,15 +137,18 @@ def _write_page(
     path: Path, read: Predictions, found: Rows, suggested: ClassNumbers, source: Images, rows: Rows
 ) -> None:
     about = element(
-        "p", "Given label → suggested class, with its probability by a model that did not see the picture."
+        "p",
+        "Given label → suggested class, with its probability by a model that did not see the picture; below the file's "
+        "name the given label, with its own.",
     )
     begin, end = page_ends("Labels to look at", read.classes, about)
     with files.whole(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
         file.write(begin)
         for at, (row, number) in enumerate(zip(found.tolist(), suggested.tolist(), strict=True)):
-            likeliest = [(number, float(read.probabilities[row, number]))]
+            given = int(read.labels[row])
+            both = [(one, float(read.probabilities[row, one])) for one in (number, given)]
             [image] = source.take(rows[at : at + 1])
-            file.write(picture_row(read.ids.iloc[row], likeliest, image, int(read.labels[row])))
+            file.write(picture_row(read.ids.iloc[row], both, image, given))
         file.write(end)
 
 
@@ -147,7 +157,7 @@ def _told(table: pd.DataFrame, images: int, output: Path) -> str:
         return f"no label of {images:,} images is contradicted"
     likely = int((table["likely_wrong"] == "yes").sum())
     lines = [
-        f"{row.id}: labelled {row.label} ({row.p_label:.2f}), looks like {row.suggested} ({row.p_suggested:.2f})"
+        f"{row.id}: labelled {row.given} ({row.p_given:.2f}), looks like {row.label} ({row.p_label:.2f})"
         for row in table.head(_TOLD).itertuples()
     ]
     more = [f"and {len(table) - _TOLD:,} more"] if len(table) > _TOLD else []
