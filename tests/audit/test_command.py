@@ -87,6 +87,23 @@ def test_wrong_labels_are_listed_told_and_shown(
     assert not browser.seen("Runtime.exceptionThrown")
 
 
+def test_an_image_whose_label_is_to_be_kept_is_not_proposed(project: Path) -> None:
+    write_params(project / "params.yaml", {"image.resolution": 8, "labels.corrections": "looked_at.csv"})
+    (project / "data" / "inbox").mkdir()
+    rows = [f"{11:064x},keep,", f"{3:064x},relabel,cat", f"{2:064x},keep,"]
+    (project / "data" / "inbox" / "looked_at.csv").write_text("\n".join(["sha256,action,label", *rows, ""]))
+    said = command.run(None, project / "audit", project)
+    assert said.splitlines()[0] == (
+        "models that did not see the image contradict 1 of 20 labels, of which 1 are likely wrong, but for 1 that "
+        "labels.corrections keeps:"
+    )
+    assert pd.read_csv(project / "audit" / "labels.csv")["id"].tolist() == ["3.png"]
+    assert "11.png" not in (project / "audit" / "labels.html").read_text()
+    (project / "data" / "inbox" / "looked_at.csv").write_text("sha256,action\n")
+    with pytest.raises(UserError, match=r"^data/inbox/looked_at.csv: no columns are called 'label'"):
+        command.run(None, project / "audit", project)
+
+
 def test_where_all_agree_nothing_is_contradicted(project: Path) -> None:
     table = predictions(CLASSES * 10)
     right = table[~table["id"].isin([f"{n}.png" for n in WRONG])]

@@ -48,6 +48,7 @@ LABELS = LabelsParams(
     label_columns=None,
     exclude=[],
     min_images=1,
+    corrections=None,
 )
 BOUNDARIES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
 CONTROLS = {chr(code) for code in (*range(32), *range(127, 160), 0x2028, 0x2029, *range(0xD800, 0xE000))}

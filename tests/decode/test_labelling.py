@@ -27,6 +27,7 @@ DEFAULTS = {
     "label_columns": None,
     "exclude": [],
     "min_images": 1,
+    "corrections": None,
 }
 
 

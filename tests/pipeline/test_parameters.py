@@ -106,6 +106,7 @@ CASES: dict[str, dict[str, Case]] = {
         "labels.map": Case({"bird": "dog"}),
         "labels.skip": Case(["bird"]),
         "labels.min_images": Case(7),
+        "labels.corrections": Case("corrections.csv"),
         "image.resolution": Case(20),
         "image.color": Case("grayscale"),
         "image.resize": Case("crop"),
@@ -289,6 +290,8 @@ def fill_inbox(inbox: Path) -> None:
     (inbox / "first.csv").write_text("\n".join([head, *rows, ""]), "cp1252")
     boxes = (f"{name},4,5,30,25" for name in names)
     (inbox / "boxes.csv").write_text("\n".join(["file,x_min,y_min,x_max,y_max", *boxes, ""]))
+    drop = hashlib.sha256((inbox / "tiny" / names[1]).read_bytes()).hexdigest()
+    (inbox / "corrections.csv").write_text(f"sha256,action,label\n{drop},drop,\n")
     (inbox / "second.csv").write_text("\n".join([head, *rows[:-4], ""]), "cp1252")
 
 

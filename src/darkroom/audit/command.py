@@ -1,5 +1,6 @@
 """The implementation of `darkroom audit`, called by the command-line interface."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from darkroom import UserError, files
 from darkroom.array_types import ClassNumbers, Doubles, Rows
 from darkroom.audit import confident_learning
 from darkroom.compare import comparison
+from darkroom.decode.labels import corrections
 from darkroom.images import Images
+from darkroom.params import read_params
 from darkroom.plot.html import element
 from darkroom.plot.picture_page import page_ends, picture_row
 
@@ -49,26 +52,37 @@ def run(predictions: Path | None, output: Path, project: Path) -> str:
     output : Path
         The folder to write to; what else is in it stays.
     project : Path
-        The folder with ``data/``.
+        The folder with ``params.yaml``, whose `labels.corrections` may keep images as they are, and ``data/``.
 
     Raises
     ------
     UserError
-        The table is missing or none, or names images that were decoded otherwise or not at all.
+        The table is missing or none, or names images that were decoded otherwise or not at all; or the corrections
+        cannot be read.
     """
     path = predictions or project / OUT_OF_FOLD
     read = _read(path)
     counted = confident_learning.likely_wrong(read.labels, read.probabilities)
     found, suggested = confident_learning.ranked(read.labels, read.probabilities, counted)
     source, rows = _pictures(project, read, found, path)
-    table = _table(read, found, suggested, source.index["sha256"].to_numpy()[rows])
+    digests = source.index["sha256"].to_numpy()[rows]
+    asked = ~np.isin(digests, _kept(project))
+    found, suggested, rows, digests = found[asked], suggested[asked], rows[asked], digests[asked]
+    table = _table(read, found, suggested, digests)
     table["likely_wrong"] = np.where(counted[found] >= 0, "yes", "no")
     try:
         files.write_csv(output / "labels.csv", table.columns, table.itertuples(index=False))
         _write_page(output / "labels.html", read, found, suggested, source, rows)
     except OSError as error:
         raise UserError(f"--output {output}: cannot be written: {error.strerror or error}") from error
-    return _told(table, len(read.ids), output)
+    return _told(table, len(read.ids), output, int((~asked).sum()))
+
+
+def _kept(project: Path) -> list[str]:
+    """Return the sha256 of the files whose labels a user has looked at and said to keep."""
+    # Params may name files, as they lie from the project's folder.
+    with contextlib.chdir(project):
+        return sorted(corrections.read(read_params(Path("params.yaml")).labels, Path("data/inbox")).kept())
 
 
 def _read(path: Path) -> Predictions:
@@ -152,9 +166,10 @@ def _write_page(
         file.write(end)
 
 
-def _told(table: pd.DataFrame, images: int, output: Path) -> str:
+def _told(table: pd.DataFrame, images: int, output: Path, kept: int) -> str:
+    but = f", but for {kept:,} that labels.corrections keeps" if kept else ""
     if table.empty:
-        return f"no label of {images:,} images is contradicted"
+        return f"no label of {images:,} images is contradicted{but}"
     likely = int((table["likely_wrong"] == "yes").sum())
     lines = [
         f"{row.id}: labelled {row.given} ({row.p_given:.2f}), looks like {row.label} ({row.p_label:.2f})"
@@ -164,7 +179,7 @@ def _told(table: pd.DataFrame, images: int, output: Path) -> str:
     return "\n".join(
         [
             f"models that did not see the image contradict {len(table):,} of {images:,} labels, of which {likely:,} "
-            "are likely wrong:",
+            f"are likely wrong{but}:",
             *(f"  {line}" for line in [*lines, *more]),
             f"{output / 'labels.html'} shows all of them, {output / 'labels.csv'} lists them",
         ]

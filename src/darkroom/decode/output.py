@@ -18,16 +18,19 @@ def write(
     out: Path,
     finished: Sequence[shards.Shard],
     used: Sequence[shards.Row],
+    unlabelled: Sequence[shards.Row],
     preparation: Preparation,
     suffix: Literal["npz", "csv"],
 ) -> None:
-    """Write ``out``: the images that are ``used``, and under ``unlabelled`` those without a label, if any.
+    """Write ``out``: the images that are ``used``, and in its folder ``unlabelled`` those without a label, if any.
 
     One shard is in memory at a time; one that is kept whole as NPZ is only moved.
     """
-    without = {row.id for shard in finished for row in shard.rows if row.label is None}
     classes = sorted({str(row.label) for row in used})
-    for folder, chosen in ((out, {row.id for row in used}), (out / "unlabelled", without)):
+    for folder, chosen in (
+        (out, {row.id for row in used}),
+        (out / "unlabelled", {row.id for row in unlabelled}),
+    ):
         names: list[str] = []
         rows: list[list[object]] = []
         for shard in finished:

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     SYSTEM_FILE = "system file"
     SKIPPED_LABEL = "label skipped"
     EXCLUDED = "excluded"
+    DROPPED = "dropped"
     FEW_IMAGES = "class with few images"
     LABEL_CONFLICT = "duplicate with another label"
     BOX = "unusable box"
@@ -33,7 +34,7 @@ class Reason(StrEnum):
 LEFT_OUT = frozenset(
     [
         *(Reason.SKIPPED_LABEL, Reason.EXCLUDED, Reason.FEW_IMAGES, Reason.SYSTEM_FILE),
-        *(Reason.NO_BOX, Reason.ANNOTATIONS),
+        *(Reason.DROPPED, Reason.NO_BOX, Reason.ANNOTATIONS),
     ]
 )
 """Reasons that were asked for, and what systems leave behind: such files are not unusable, and do not count against

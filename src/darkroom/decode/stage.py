@@ -10,6 +10,7 @@ from darkroom.decode import (
     archives,
     blank_images,
     boxes,
+    corrected,
     duplicates,
     output,
     parallel,
@@ -20,7 +21,7 @@ from darkroom.decode import (
     summaries,
     tables,
 )
-from darkroom.decode.labels import label_members
+from darkroom.decode.labels import corrections, label_members
 from darkroom.decode.pictures import bit_depth, rejected_thumbnails
 from darkroom.decode.pictures.preparation import Preparation
 from darkroom.decode.rejections import LEFT_OUT, Reason, Rejection
@@ -49,11 +50,12 @@ def decode(
     raw : Path
         The archives, as `fetch` left them.
     inbox : Path
-        Where a table of labels may lie beside the source.
+        Where a table of labels may lie beside the source, and one of corrections.
     out : Path
         Receives an :mod:`darkroom.images` folder, ``summary.json`` (see :mod:`.summaries`) and ``rejected.csv`` (id,
         reason, detail), with ``rejected.npz`` where there are thumbnails of such files (see
-        :func:`rejected_thumbnails.write`); images without a label become a second such folder, ``unlabelled``.
+        :func:`rejected_thumbnails.write`); images without a label become a second such folder, ``unlabelled``; where
+        labels were corrected, ``relabelled.csv`` (id, given, label).
 
     Returns
     -------
@@ -63,9 +65,11 @@ def decode(
     Raises
     ------
     UserError
-        Nothing could be decoded, or more than `decode.max_rejected` is unusable. ``out`` is left as it was.
+        `labels.corrections` cannot be followed, nothing could be decoded, or more than `decode.max_rejected` is
+        unusable. ``out`` is left as it was.
     """
     preparation = Preparation.of(image, decode)
+    asked = corrections.read(labels, inbox)
     with resume.opened(_key(raw, preparation, decode)) as work:
         # Another process may have another working folder.
         source = raw if decode.backend == "threading" else raw.resolve()
@@ -78,19 +82,24 @@ def decode(
         warnings = [*boxes.warnings(unboxed), *labelled.warnings]
         with summaries.told_on_failure(warnings):
             _check_labels(labelled.members, bad)
+            asked.check_classes({member.label for member in labelled.members if member.label is not None})
             finished, preparation = _decode_in_depth(
                 labelled.members, work, preparation, image.bit_depth, decode
             )
             flat_images = [(row.id, row.flat) for shard in finished for row in shard.rows if row.flat]
             warnings += blank_images.warnings(flat_images)
-            outcome = _sorted_out(finished, [*refused, *bad, *unboxed, *labelled.refused], labels, decode)
+            finished, dropped, relabelled, unmet = corrected.apply(finished, asked)
+            warnings += unmet
+            refused = [*refused, *bad, *unboxed, *labelled.refused]
+            outcome = _sorted_out(finished, dropped, refused, labels, decode)
             _check(outcome, decode.max_rejected)
         used, unlabelled, rejected, _ = outcome
         warnings += small_classes.warnings(used)
         warnings += preparation_warnings.warnings(labelled.members, used, preparation)
 
         seen = _seen(finished, rejected, preparation)
-        output.write(files.empty_folder(out), finished, used, preparation, decode.format)
+        output.write(files.empty_folder(out), finished, used, unlabelled, preparation, decode.format)
+        corrected.write(out, relabelled)
         files.write_csv(out / "rejected.csv", ["id", "reason", "detail"], rejected)
         if seen:
             rejected_thumbnails.write(out / "rejected.npz", seen)
@@ -104,6 +113,7 @@ def decode(
         "duplicates": duplicates.count(used),
         "label_conflicts": outcome.conflicts,
         "flat_images": len(flat_images),
+        **({"relabelled": len(relabelled)} if relabelled else {}),
         **({"bit_depth": preparation.bit_depth} if any(shard.wide for shard in finished) else {}),
         "warnings": len(warnings),
         **_by_reason(rejected),
@@ -188,13 +198,15 @@ def _decode(
 
 def _sorted_out(
     finished: Sequence[shards.Shard],
+    dropped: Sequence[Rejection],
     refused: Sequence[Rejection],
     labels: LabelsParams,
     decode: DecodeParams,
 ) -> _Outcome:
-    rows = [row for shard in finished for row in shard.rows]
+    gone = {one.id for one in dropped}
+    rows = [row for shard in finished for row in shard.rows if row.id not in gone]
     used = [row for row in rows if row.label is not None]
-    rejected = [*refused, *(rejection for shard in finished for rejection in shard.rejected)]
+    rejected = [*refused, *dropped, *(rejection for shard in finished for rejection in shard.rejected)]
     conflicts = duplicates.conflicts(used)
     if decode.label_conflicts == "reject":
         rejected += duplicates.rejections(conflicts)

@@ -21,6 +21,11 @@ def check(params: "Params") -> None:
     """Raise a UserError where parameters, each allowed, cannot stand together; the file's name is not in it."""
     model, (height, width) = params.model, params.image.height_and_width
     check_training(model, params.augment, params.train)
+    if params.labels.corrections and params.image.boxes:
+        raise UserError(
+            f"labels.corrections: got {params.labels.corrections} with image.boxes: {params.image.boxes}; expected "
+            "null, since a correction means a whole file, and boxes may give it several labels: correct their file"
+        )
     if model.network.endswith(".py") and not Path(model.network).is_file():
         raise UserError(
             f"model.network: {model.network}: no such file; expected {', '.join(NETWORKS)} or a file"

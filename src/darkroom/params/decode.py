@@ -45,6 +45,7 @@ class LabelsParams(Section):
     map: dict[Label, Label]
     skip: list[Label]
     min_images: Annotated[int, Field(ge=1)]
+    corrections: Name | None
 
     @property
     def depths(self) -> list[int]:
