@@ -16,7 +16,7 @@ PYTEST := python -m pytest --numprocesses 2 --dist loadfile
 .PHONY: help repro test test-slow test-weekly mutants verify check format lock bench results clean
 
 help:  ## list the targets
-	@grep -E '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## */\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z%-]+):.*## */\1|/' | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 # --compile-bytecode must come with the first install: without .pyc files TensorFlow takes twice as long to import.
 # The second install adds the project itself; the lock already holds what that needs, so nothing more is fetched.

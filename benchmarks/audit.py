@@ -13,6 +13,7 @@ import statistics
 from pathlib import Path
 
 import numpy as np
+from scipy.special import softmax
 from sklearn.model_selection import StratifiedGroupKFold
 
 from darkroom import split_files
@@ -63,11 +64,15 @@ def out_of_fold(values: Floats, labels: ClassNumbers, groups: list[str], seed: i
         solution = logistic_regression.solve(
             values[training], labels[training], None, values[held_out], labels[held_out]
         )
-        kernel, bias = logistic_regression.as_layer(solution, found.shape[1])
-        scores = values[tested].astype(np.float64) @ kernel + bias
-        likelihood = np.exp(scores - scores.max(axis=1, keepdims=True))
-        found[tested] = likelihood / likelihood.sum(axis=1, keepdims=True)
+        found[tested] = probabilities(solution, values[tested], found.shape[1])
     return found
+
+
+def probabilities(solution: logistic_regression.Solution, values: Floats, classes: int) -> Doubles:
+    """Return what a head says of features, (n, classes)."""
+    kernel, bias = logistic_regression.as_layer(solution, classes)
+    said: Doubles = softmax(values.astype(np.float64) @ kernel + bias, axis=1)
+    return said
 
 
 def main() -> None:
@@ -82,12 +87,12 @@ def main() -> None:
     shares: dict[str, list[tuple[float, float]]] = {"self-confidence": [], "margin": []}
     for draw in range(options.draws):
         wrong, rows = turned(labels, options.share, np.random.default_rng(draw))
-        probabilities = out_of_fold(values, wrong, groups, draw)
-        given = probabilities[np.arange(len(wrong)), wrong]
-        others = np.where(np.eye(probabilities.shape[1])[wrong] > 0, -1, probabilities).max(axis=1)
+        said = out_of_fold(values, wrong, groups, draw)
+        given = said[np.arange(len(wrong)), wrong]
+        others = np.where(np.eye(said.shape[1])[wrong] > 0, -1, said).max(axis=1)
         rankings = {"self-confidence": given, "margin": given - others}
-        counted = confident_learning.likely_wrong(wrong, probabilities)
-        shown = confident_learning.ranked(wrong, probabilities, counted)[0]
+        counted = confident_learning.likely_wrong(wrong, said)
+        shown = confident_learning.ranked(wrong, said, counted)[0]
         for name, ranking in rankings.items():
             order = shown[np.argsort(ranking[shown], kind="stable")]
             first = [np.isin(order[: round(times * len(rows))], rows).sum() / len(rows) for times in (1, 1.5)]

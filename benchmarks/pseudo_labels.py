@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from audit import features
+from audit import features, probabilities
 
 from darkroom.array_types import ClassNumbers, Doubles, Floats
 from darkroom.train import logistic_regression
@@ -31,15 +31,6 @@ def drawn(groups: list[str], counts: list[int], generator: np.random.Generator) 
     for count in counts:
         ends.append(int(last[np.searchsorted(last, (ends[-1] if ends else 0) + count)]))
     return np.split(rows, ends)
-
-
-def probabilities(solution: logistic_regression.Solution, values: Floats, classes: int) -> Doubles:
-    """Return what the head says, (n, classes)."""
-    kernel, bias = logistic_regression.as_layer(solution, classes)
-    scores = values.astype(np.float64) @ kernel + bias
-    likelihood = np.exp(scores - scores.max(axis=1, keepdims=True))
-    found: Doubles = likelihood / likelihood.sum(axis=1, keepdims=True)
-    return found
 
 
 def threshold(said: Doubles, labels: ClassNumbers) -> float:

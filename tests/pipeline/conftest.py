@@ -1,6 +1,5 @@
 """Real git, real dvc: a temporary repository that holds the project as it stands."""
 
-import fcntl
 import json
 import os
 import re
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from ruamel.yaml import YAML
 
 from tests.parameters import write_params
@@ -117,8 +117,7 @@ def finished_once(
     """
     own = tmp_path_factory.getbasetemp()
     shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    with (shared / "finished.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(shared / "finished.lock"):
         if not (shared / "finished").is_dir():
             repository = clone(own / "unfinished" / "project")
             repository.change({"train.epochs": 2})

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from darkroom.array_types import Floats, Rows
+from darkroom.array_types import ClassNumbers, Floats, Rows
 from darkroom.images import Images
 from darkroom.train.targets import Head, Targets
 
@@ -23,6 +23,12 @@ class Examples:
     rows: Rows
     targets: Targets | Floats
     weights: Floats | None = None
+
+    @property
+    def classes(self) -> ClassNumbers:
+        """The class of each image, int64, (n,), of targets that :func:`darkroom.train.targets.encode` made."""
+        assert isinstance(self.targets, Targets)
+        return self.targets.numbers
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ from darkroom.array_types import ClassNumbers, Floats
 from darkroom.train import feature_maps, logistic_regression
 from darkroom.train.checkpoint import Arrays, State
 from darkroom.train.config import Config
-from darkroom.train.dataset import Dataset, Examples
+from darkroom.train.dataset import Dataset
 from darkroom.train.fit import fit
-from darkroom.train.targets import Targets
 
 
 def applies(config: Config) -> bool:
@@ -73,16 +72,16 @@ def _solve(top: Any, values: Floats, mirrored: Floats | None, data: Dataset, sta
     """Set the weights of ``top``, a dense layer, by logistic regression, and note in ``state`` how good it is."""
     training, validation = data.training, data.validation
     own, held_out = values[: len(training.rows)], values[len(training.rows) :]
-    classes, weights = _classes(training), training.weights
+    classes, weights = training.classes, training.weights
     if mirrored is not None:
         own, classes = np.concatenate([own, mirrored]), np.tile(classes, 2)
         weights = None if weights is None else np.tile(weights, 2)
-    solution = logistic_regression.solve(own, classes, weights, held_out, _classes(validation))
+    solution = logistic_regression.solve(own, classes, weights, held_out, validation.classes)
     layer = top.layers[-1]
     layer.set_weights(logistic_regression.as_layer(solution, layer.units))
     row = {
         **_figures(top, values[: len(training.rows)], classes[: len(training.rows)], ""),
-        **_figures(top, held_out, _classes(validation), "val_"),
+        **_figures(top, held_out, validation.classes, "val_"),
         "C": solution.C,
     }
     state.history.append(row)
@@ -92,11 +91,6 @@ def _solve(top: Any, values: Floats, mirrored: Floats | None, data: Dataset, sta
         f"train: head solved with C {solution.C:.3g}: "
         + "  ".join(f"{name} {value:.4f}" for name, value in row.items() if name != "C")
     )
-
-
-def _classes(examples: Examples) -> ClassNumbers:
-    assert isinstance(examples.targets, Targets)
-    return examples.targets.numbers
 
 
 def _figures(top: Any, values: Floats, classes: ClassNumbers, prefix: str) -> dict[str, float]:

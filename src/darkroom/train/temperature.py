@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
+from scipy.special import log_softmax
 
 from darkroom.array_types import ClassNumbers, Doubles
 from darkroom.images import Images
 from darkroom.train.dataset import Examples
-from darkroom.train.targets import Targets
 
 RANGE = (0.05, 20.0)
 """The temperatures among which the best is looked for."""
@@ -36,8 +36,7 @@ def scale(network: Any, images: Images, validation: Examples) -> dict[str, float
         validation images are right, the loss falls without end as the temperature does: then it is 1, which changes
         nothing.
     """
-    assert isinstance(validation.targets, Targets)
-    classes = validation.targets.numbers
+    classes = validation.classes
     logits = _logits(network, images, validation)
     temperature = 1.0 if (logits.argmax(axis=1) == classes).all() else _best(logits, classes)
     head = network.layers[-1]
@@ -78,6 +77,4 @@ def _best(logits: Doubles, classes: ClassNumbers) -> float:
 
 
 def _cross_entropy(logits: Doubles, classes: ClassNumbers, temperature: float) -> float:
-    scaled = logits / temperature
-    scaled = scaled - scaled.max(axis=1, keepdims=True)
-    return float(np.mean(np.log(np.exp(scaled).sum(axis=1)) - scaled[np.arange(len(classes)), classes]))
+    return float(-log_softmax(logits / temperature, axis=1)[np.arange(len(classes)), classes].mean())

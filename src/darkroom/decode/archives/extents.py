@@ -90,7 +90,8 @@ def head(place: Place, count: int) -> bytes:
 
 def pread(path: str, offset: int, count: int) -> bytes:
     """Return ``count`` bytes of ``path`` from ``offset``, fewer at its end, through a handle of this call's own."""
-    with _opened(path) as file:
+    # Without a buffer: a read is one call of the system, for as much as was asked.
+    with io.FileIO(path) as file:
         file.seek(offset)
         return file.read(count)
 
@@ -144,7 +145,7 @@ def _data_offset(place: Place, header: bytes) -> int:
 
 def _packed(place: Place) -> Iterator[bytes]:
     """Yield the bytes as they lie in the archive; what it lacks at its end is missing here too."""
-    with _opened(place.path) as file:
+    with io.FileIO(place.path) as file:
         file.seek(place.offset)
         if place.method is not None:
             file.seek(_data_offset(place, file.read(_LOCAL_HEADER.size)))
@@ -152,11 +153,6 @@ def _packed(place: Place) -> Iterator[bytes]:
         while left > 0 and (chunk := file.read(min(left, _CHUNK))):
             yield chunk
             left -= len(chunk)
-
-
-def _opened(path: str) -> io.FileIO:
-    """Open a file without a buffer: what is read of it is one call of the system, and as much as was asked for."""
-    return io.FileIO(path)
 
 
 class _Decompressor(Protocol):
