@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from darkroom import backends, compiled_network, files
+from darkroom import backends, compiled_network, files, npz
 from darkroom.array_types import Floats, Pixels
 
 KEPT_BYTES = 4 << 30
@@ -138,7 +138,7 @@ class Extractor:
         if self._folder is None or self.root is None:
             return
         buffer = io.BytesIO()
-        np.savez(buffer, keys=np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 16), values=values)
+        npz.write(buffer, keys=np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 16), values=values)
         path = self._folder / f"{hashlib.blake2b(b''.join(keys), digest_size=8).hexdigest()}.features"
         files.write_with_digest(path, buffer.getvalue())
         self._places.update({key: (path, row) for row, key in enumerate(keys)})

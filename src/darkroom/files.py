@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -116,6 +117,16 @@ def empty_folder(path: Path) -> Path:
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     return path
+
+
+def zip_member(name: str) -> zipfile.ZipInfo:
+    """Return the header of a stored member with the one date and the one set of permissions that all members have."""
+    # The earliest date that a zip can hold.
+    info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    # Unix, also where this runs elsewhere; a regular file, rw-r--r--.
+    info.create_system = 3
+    info.external_attr = 0o100644 << 16
+    return info
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -14,9 +14,7 @@ import csv
 import functools
 import io
 import mmap
-import struct
 import sys
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -25,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from darkroom import UserError, files
+from darkroom import UserError, files, npz
 from darkroom.array_types import Pixels, Rows
 from darkroom.params import ImageParams
 
@@ -177,7 +175,7 @@ def write_shard(path: Path, pixels: Pixels, labels: Sequence[str] | None = None)
     """
     with files.whole(path) as part:
         if path.suffix == ".npz":
-            np.savez(part, images=pixels)
+            npz.write(part, images=pixels)
         else:
             _write_csv_shard(part, pixels, labels if labels is not None else [""] * len(pixels))
 
@@ -190,7 +188,11 @@ def read_shard(path: Path, shape: tuple[int, int, int]) -> Pixels:
 def _open_shard(path: Path, shape: tuple[int, int, int]) -> tuple[int, Callable[[], Pixels]]:
     """Return how many rows a shard has and what gives its pixels: of an NPZ, a new mapping at each call."""
     if path.suffix == ".npz":
-        offset, stored = _place_in_npz(path)
+        offset, stored, dtype = npz.place(path, "images")
+        if dtype != np.uint8 or len(stored) != 4:
+            raise ValueError(
+                f"{path}: expected uint8 images (rows, height, width, channels), got {dtype} {stored}"
+            )
         return stored[0], functools.partial(_mapped, path, offset, stored)
     frame = pd.read_csv(path, dtype=dict.fromkeys(_pixel_columns(shape), np.uint8), keep_default_na=False)
     pixels = frame.drop(columns="label").to_numpy(np.uint8).reshape(-1, *shape)
@@ -248,29 +250,6 @@ def check_prepared(folder: Path, image: ImageParams) -> None:
 def shard_name(number: int, suffix: Literal["npz", "csv"]) -> str:
     """Return the name of shard ``number``; names sort as numbers do up to 100,000 shards."""
     return f"shard-{number:05d}.{suffix}"
-
-
-def _place_in_npz(path: Path) -> tuple[int, tuple[int, ...]]:
-    """Return where in an uncompressed NPZ its one array begins, and the array's shape."""
-    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
-        member = archive.getinfo("images.npy")
-        if member.compress_type != zipfile.ZIP_STORED:
-            raise ValueError(f"{path}: compressed; expected the uncompressed form of numpy.savez")
-        # Local file header: two lengths at 26, then name, extra field, data.
-        file.seek(member.header_offset + 26)
-        name_length, extra_length = struct.unpack("<HH", file.read(4))
-        file.seek(name_length + extra_length, 1)
-        version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }
-        shape, fortran, dtype = read_header[version](file)
-        if dtype != np.uint8 or fortran or len(shape) != 4:
-            raise ValueError(
-                f"{path}: expected uint8 images (rows, height, width, channels), got {dtype} {shape}"
-            )
-        return file.tell(), shape
 
 
 def _mapped(path: Path, offset: int, shape: tuple[int, ...]) -> Pixels:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from darkroom import files
+from darkroom import files, npz
 from darkroom.array_types import Rows
 
 PARTS = ("train", "validation", "test")
@@ -20,7 +20,7 @@ def write(folder: Path, rows: Iterable[tuple[str, str, str]], method: str, stati
     """Write ``split.csv``, a row (id, split, group) an image in the order of the index, and ``normalization.npz``."""
     files.write_csv(folder / "split.csv", ("id", "split", "group"), rows)
     with files.whole(folder / "normalization.npz") as part:
-        np.savez(part, method=np.array(method), **statistics)  # type: ignore[arg-type]
+        npz.write(part, method=np.array(method), **statistics)
 
 
 def read_table(folder: Path) -> pd.DataFrame:

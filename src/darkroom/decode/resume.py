@@ -23,6 +23,7 @@ SHARED = (
     "array_types.py",
     "files.py",
     "images.py",
+    "npz.py",
     "params",
     "phash.py",
     "redirection.py",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from darkroom import UserError, files, split_files
+from darkroom import UserError, files, npz, split_files
 from darkroom.array_types import ClassNumbers, Rows
 from darkroom.evaluate import calibration_curve, curves, generalization, scores
 from darkroom.evaluate.classifier import Classifier, Probabilities
@@ -128,7 +128,7 @@ def _write_occlusion(
     """Write ``occlusion.npz``: the ``most`` most confident mistakes, the surest first, with their occlusion maps."""
     surest = surest_mistakes(actual, probabilities)[:most]
     maps = [occlusion_map(classifier.probabilities, image) for image in source.take(rows[surest])]
-    np.savez(
+    npz.write(
         predictions / "occlusion.npz",
         ids=source.index["id"].iloc[rows[surest]].to_numpy(np.str_),
         maps=np.array(maps, np.float32).reshape(len(maps), *source.shape[:2]),

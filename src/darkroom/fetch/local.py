@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from darkroom import UserError, files, table_files
-from darkroom.fetch import archives, packing
+from darkroom.fetch import archives
 
 _CHUNK = 1 << 20
 
@@ -189,7 +189,7 @@ def _stays_inside(path: Path, root: Path) -> bool:
 
 
 def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
-    info = packing.member(name)
+    info = files.zip_member(name)
     with path.open("rb") as source:
         status = os.fstat(source.fileno())
         if not stat.S_ISREG(status.st_mode):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from darkroom import files
+from darkroom import files, npz
 
 Arrays = list[npt.NDArray[Any]]
 
@@ -160,7 +160,7 @@ def pack(state: State) -> bytes:
     scalars = {name: value for name, value in vars(state).items() if name not in _ARRAYS}
     arrays = {f"{name}/{n}": array for name in _ARRAYS for n, array in enumerate(getattr(state, name))}
     buffer = io.BytesIO()
-    np.savez(buffer, state=np.array(json.dumps(scalars)), **arrays)
+    npz.write(buffer, state=np.array(json.dumps(scalars)), **arrays)
     return buffer.getvalue()
 
 

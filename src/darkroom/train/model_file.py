@@ -29,7 +29,7 @@ def write_model(path: Path, model: Any) -> None:
             zipfile.ZipFile(part, "w") as target,
         ):
             for name in source.namelist():
-                target.writestr(zipfile.ZipInfo(name), _REWRITE.get(name, bytes)(source.read(name)))
+                target.writestr(files.zip_member(name), _REWRITE.get(name, bytes)(source.read(name)))
 
 
 def in_float32(model: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from darkroom import UserError, backends, files, split_files
+from darkroom import UserError, backends, files, npz, split_files
 from darkroom.array_types import Rows
 from darkroom.images import Images
 from darkroom.params import ModelParams, TrainParams, cross_checks
@@ -28,6 +28,7 @@ SHARED = (
     "backends.py",
     "files.py",
     "images.py",
+    "npz.py",
     "compiled_network.py",
     "features.py",
     "params",
@@ -156,7 +157,7 @@ def _write(
         **made,
     }
     files.write_json(models / "model.json", description)
-    np.savez(
+    npz.write(
         models / "augmented.npz",
         original=source.take([row])[0],
         augmented=augmentation.examples(source, row, config.seed, config.augment),

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from darkroom import files
+from darkroom import files, npz
 from darkroom.array_types import Pixels
 from darkroom.decode.pictures import decoder_stderr, decoding, formats, resizing
 from darkroom.decode.rejections import Reason, Rejected, Rejection
@@ -81,7 +81,7 @@ def write(path: Path, thumbnails: Mapping[str, Pixels]) -> None:
     """Write thumbnails as one NPZ: ``ids`` and, by their places in it, the arrays ``0``, ``1`` and so on."""
     arrays: dict[str, Any] = {str(place): thumbnail for place, thumbnail in enumerate(thumbnails.values())}
     with files.whole(path) as part:
-        np.savez(part, ids=np.array(list(thumbnails), np.str_), **arrays)
+        npz.write(part, ids=np.array(list(thumbnails), np.str_), **arrays)
 
 
 def read(path: Path) -> Thumbnails:
