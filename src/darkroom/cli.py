@@ -414,6 +414,16 @@ def predict_command(
             "class (of two), or class name."
         ),
     ] = None,
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Add a column `answered`: false where the most likely class is less likely than this. "
+            "evaluate.abstain finds a value.",
+            metavar="P",
+        ),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 256,
     workers: Annotated[
         int | None, typer.Option(min=1, max=1024, help="Decoding threads; default: one per CPU core.")
@@ -451,7 +461,7 @@ def predict_command(
     from darkroom.predict import command as prediction
 
     options = prediction.Options(
-        output, form, top, label, batch_size, workers, backend, precision, max_bytes, submit
+        output, form, top, label, min_confidence, batch_size, workers, backend, precision, max_bytes, submit
     )
     if prediction.run(project.located(model), paths, options):
         raise typer.Exit(2)

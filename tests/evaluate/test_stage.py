@@ -148,6 +148,28 @@ def test_groups_of_several_images_get_figures_of_their_own(changed):
     assert metrics["accuracy_low_by_group"] <= metrics["accuracy"] <= metrics["accuracy_high_by_group"]
 
 
+def test_answers_are_promised_by_one_validation_image_of_each_group(changed):
+    params = changed.folder / "params.yaml"
+    write_params(params, {"evaluate.abstain": {"error": 0.3, "confidence": 0.9}}, params)
+    assert changed.evaluate().returncode == 0
+    metrics, test = changed.metrics(), read(changed, "data/predictions/test.csv")
+    sure = test.filter(like="p_").max(axis=1) >= metrics["confidence_threshold"]
+    assert metrics["coverage"] == pytest.approx(sure.mean(), abs=1e-6)
+    right = (test["label"] == test["predicted"])[sure]
+    assert metrics["selective_accuracy"] == pytest.approx(right.mean(), abs=1e-6)
+    curve = read(changed, "plots/risk_coverage.csv")
+    assert curve["error"].iloc[-1] == pytest.approx(1 - metrics["accuracy"], abs=1e-6)
+
+    parts = np.array(["train", "train", "validation", "test"])[np.arange(240) // 2 % 4]
+    changed.write_split(parts, [str(number % 5) for number in range(240)])
+    done = changed.evaluate()
+    assert done.returncode == 1
+    assert (
+        "takes 13 independent validation images at least (one of each group counts), and there are 5;"
+        in done.stderr
+    )
+
+
 def test_no_test_images_is_one_message_that_names_the_parameter(changed):
     table = pd.read_csv(changed.folder / "data/split/split.csv", dtype=str)
     changed.write_split(table["split"].replace("test", "train").to_numpy(), table["group"].tolist())

@@ -14,7 +14,7 @@ import pytest
 
 from darkroom import files
 from darkroom.decode.pictures import rejected_thumbnails
-from darkroom.evaluate import calibration_curve, curves, scores
+from darkroom.evaluate import calibration_curve, curves, scores, selective
 from darkroom.images import INDEX_COLUMNS, write_description, write_shard
 from tests.browser import browser  # noqa: F401  (a fixture)
 from tests.parameters import preparation_of, write_params
@@ -183,6 +183,7 @@ def write_evaluation(folder, names, actual, probabilities, classes, shape):
         ("roc", curves.roc(actual, probabilities, classes)),
         ("precision_recall", curves.precision_recall(actual, probabilities, classes)),
         ("calibration", reliability),
+        ("risk_coverage", selective.risk_coverage(predicted == actual, probabilities.max(axis=1))),
     ):
         write_rows(folder / f"plots/{name}.csv", table.columns, table.itertuples(index=False))
     figures = scores.overall(actual, probabilities)

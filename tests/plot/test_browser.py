@@ -41,7 +41,7 @@ def test_every_image_is_drawn_without_a_request_or_an_error(name, width, browser
     drawn = browser.evaluate(PICTURES)
     assert len(drawn) > 25
     assert min(drawn) > 0
-    assert browser.evaluate("document.querySelectorAll('.chart svg').length") == 7
+    assert browser.evaluate("document.querySelectorAll('.chart svg').length") == 8
     urls = [event["request"]["url"] for event in browser.seen("Network.requestWillBeSent")]
     assert not [url for url in urls if not url.startswith(("file:", "data:"))]
     assert not browser.seen("Runtime.exceptionThrown")

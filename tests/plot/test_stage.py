@@ -13,7 +13,16 @@ import pytest
 from darkroom import intervals
 from darkroom.plot import report, stage
 
-CHARTS = ("accuracy", "loss", "counts", "confusion", "roc", "precision_recall", "calibration")
+CHARTS = (
+    "accuracy",
+    "loss",
+    "counts",
+    "confusion",
+    "roc",
+    "precision_recall",
+    "calibration",
+    "risk_coverage",
+)
 PICTURES = ("samples", "channels", "augmented", "mistakes", "occlusion")
 
 PAGES = {"report.html", "test_images.html"}

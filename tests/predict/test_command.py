@@ -277,6 +277,24 @@ def test_top_gives_the_likeliest_first(darkroom, models, pictures):
     assert [list(one["probabilities"]) for one in as_json] == [[b["label_1"], b["label_2"]] for b in two]
 
 
+def test_what_is_less_sure_than_asked_for_is_not_answered(darkroom, models, pictures):
+    full = darkroom(pictures, "predict", "--model", models, ".").rows
+    sure = sorted(max(float(p) for name, p in row.items() if name.startswith("p_")) for row in full)
+    least = sure[len(sure) // 2]
+    for more in ((), ("--top", 1)):
+        rows = darkroom(pictures, "predict", "--model", models, ".", "--min-confidence", least, *more).rows
+        assert list(rows[0])[-1] == "answered"
+        assert sorted(row["answered"] for row in rows) == ["false"] * (len(sure) // 2) + ["true"] * (
+            len(sure) - len(sure) // 2
+        )
+    listed = json.loads(
+        darkroom(
+            pictures, "predict", "--model", models, ".", "--min-confidence", least, "--format", "json"
+        ).bytes
+    )
+    assert [one["answered"] for one in listed] == [row["answered"] == "true" for row in rows]
+
+
 def test_kaggle_wants_id_and_label_sorted_as_numbers(darkroom, two_classes, pictures):
     (pictures / "b.png").unlink()
     table = {
@@ -364,6 +382,10 @@ MISTAKES = {
     "top of kaggle": (
         (".", "--top", 1, "--format", "kaggle"),
         "--format kaggle writes id and label",
+    ),
+    "an answer to Kaggle or none": (
+        (".", "--min-confidence", 0.5, "--format", "kaggle"),
+        "--format kaggle has no place for it",
     ),
     "one probability of three": (
         (".", "--format", "kaggle", "--label", "probability"),

@@ -8,7 +8,7 @@ import numpy as np
 
 from darkroom import UserError, files, npz, split_files
 from darkroom.array_types import ClassNumbers, Rows
-from darkroom.evaluate import calibration_curve, curves, generalization, scores
+from darkroom.evaluate import calibration_curve, curves, generalization, scores, selective
 from darkroom.evaluate.classifier import Classifier, Probabilities
 from darkroom.evaluate.group_accuracy import by_group
 from darkroom.evaluate.occlusion import occlusion_map
@@ -33,7 +33,7 @@ def evaluate(
         The folder to fill: ``test.csv``, ``validation.csv``, ``unlabelled.csv`` where there are such images, and
         ``occlusion.npz`` (``ids``; ``maps``, float32 (k, height, width): the most confident mistakes).
     plots : Path
-        Where ``confusion.csv``, ``roc.csv``, ``precision_recall.csv`` and ``calibration.csv`` go.
+        Where ``confusion.csv``, ``roc.csv``, ``precision_recall.csv``, ``calibration.csv``, ``risk_coverage.csv`` go.
 
     Returns
     -------
@@ -53,6 +53,11 @@ def evaluate(
     train = generalization.sample(train, evaluate.training_images)
     if not len(test):
         raise UserError(f"{split / 'split.csv'}: no image is in test; set split.test in params.yaml above 0")
+    # Positions among the validation images.
+    independent = selective.one_a_group(
+        table["group"].iloc[validation], source.index["sha256"].iloc[validation]
+    )
+    selective.check(len(independent), evaluate.abstain)
     classifier = Classifier(models, evaluate.batch_size, keep_features=True)
     check_fits(classifier, source, models, images)
     classes = classifier.classes
@@ -66,17 +71,19 @@ def evaluate(
     if (images / "unlabelled" / "images.json").is_file():
         _predict_unlabelled(classifier, images / "unlabelled", predictions)
     actual = numbers(source, test, classes)
+    named = numbers(source, validation, classes)
     _write_occlusion(predictions, classifier, source, test, actual, probabilities, evaluate.occlusion)
     _write_curves(plots, actual, probabilities, classes, evaluate.calibration_bins)
-    right = actual == probabilities.argmax(axis=1)
-    reliability = calibration_curve.reliability(right, probabilities.max(axis=1), evaluate.calibration_bins)
+    right, confidence = told = _told(actual, probabilities)
+    reliability = calibration_curve.reliability(right, confidence, evaluate.calibration_bins)
     areas = scores.areas(actual, probabilities)
     figures = {
         **scores.overall(actual, probabilities, areas),
         "expected_calibration_error": calibration_curve.expected_calibration_error(reliability),
-        **_at_threshold(numbers(source, validation, classes), on_validation, actual, probabilities),
+        **_at_threshold(named, on_validation, actual, probabilities),
+        **selective.figures(evaluate.abstain, _told(named[independent], on_validation[independent]), told),
         **by_group(right, table["group"].iloc[test].tolist()),
-        **_on_validation(numbers(source, validation, classes), on_validation),
+        **_on_validation(named, on_validation),
         **generalization.gap((numbers(source, train, classes), on_train), (actual, probabilities)),
         "images": len(test),
     }
@@ -138,16 +145,23 @@ def _write_occlusion(
 def _write_curves(
     plots: Path, actual: ClassNumbers, probabilities: Probabilities, classes: list[str], bins: int
 ) -> None:
-    """Write the tables that `dvc plots` draws: ROC, precision-recall, calibration and confusion."""
+    """Write the tables that `dvc plots` draws: ROC, precision-recall, calibration, risk-coverage and confusion."""
     predicted = probabilities.argmax(axis=1)
-    reliability = calibration_curve.reliability(actual == predicted, probabilities.max(axis=1), bins)
+    right, confidence = _told(actual, probabilities)
+    reliability = calibration_curve.reliability(right, confidence, bins)
     for name, table in (
         ("roc", curves.roc(actual, probabilities, classes)),
         ("precision_recall", curves.precision_recall(actual, probabilities, classes)),
         ("calibration", reliability),
+        ("risk_coverage", selective.risk_coverage(right, confidence)),
         ("confusion", curves.confusion(actual, predicted, classes)),
     ):
         files.write_csv(plots / f"{name}.csv", table.columns, table.itertuples(index=False))
+
+
+def _told(actual: ClassNumbers, probabilities: Probabilities) -> tuple[selective.Right, selective.Confidence]:
+    """Return which images are right, and how sure the model is of what it says of each."""
+    return actual == probabilities.argmax(axis=1), probabilities.max(axis=1)
 
 
 def _on_validation(actual: ClassNumbers, probabilities: Probabilities) -> dict[str, float]:

@@ -36,6 +36,7 @@ def charts(results: Results, names: Mapping[str, str]) -> dict[str, Figure]:
         "roc": _one_against_rest(roc, "false positive rate", "true positive rate", chance=True),
         "precision_recall": _one_against_rest(precision_recall, "recall", "precision"),
         "calibration": calibration(results.calibration),
+        "risk_coverage": risk_coverage(results),
     }
 
 
@@ -91,6 +92,20 @@ def calibration(table: pd.DataFrame) -> Figure:
         table["confidence"], table["accuracy"], s=size, color=ACCENT, alpha=0.85, linewidth=0, zorder=3
     )
     _unit_square(axes, "confidence", "accuracy")
+    return figure
+
+
+def risk_coverage(results: Results) -> Figure:
+    """Draw the error among the surest images by their share, and the share that `evaluate.abstain` answers."""
+    figure, axes = chart()
+    table, scores = results.risk_coverage, results.scores["evaluate"]
+    axes.plot(table["coverage"], table["error"], color=ACCENT, marker="o" if len(table) < 3 else None)
+    if "coverage" in scores:
+        axes.axvline(scores["coverage"], color=LINE, linewidth=1.2, linestyle=(0, (4, 3)))
+    axes.set(xlabel="share of images answered", ylabel="error among them", xlim=(-0.02, 1.02))
+    axes.set_ylim(bottom=0)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     return figure
 
 

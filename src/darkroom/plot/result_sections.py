@@ -14,6 +14,9 @@ from darkroom.plot.stage_outputs import Results
 
 COMMONEST = 8
 
+SHARES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
+"""Shares of the images, the surest first, of which the report tells the error."""
+
 NAMES = (
     ("loss", "loss (cross-entropy)", False),
     ("balanced_accuracy", "balanced accuracy", True),
@@ -109,6 +112,7 @@ def measured(results: Results, charts: Mapping[str, Html]) -> Html:
             _numbered(results),
             element("div", *curves, class_="columns"),
             element("div", *_calibration(results, charts["calibration"]), class_="columns"),
+            element("div", *_abstaining(results, charts["risk_coverage"]), class_="columns"),
             _by_class(results),
         ]
     )
@@ -209,6 +213,18 @@ def _notes(results: Results) -> Html:
             f"With “{results.classes[1]}” said from {percent(scores['threshold'])} on, the threshold that is best on "
             f"validation, the accuracy on test is {percent(scores['accuracy_at_threshold'])}."
         )
+    if "confidence_threshold" in scores:
+        sure = scores["confidence_threshold"]
+        note = f"From a confidence of {sure:g} on, which evaluate.abstain found on validation, the model answers "
+        note += f"{percent(scores['coverage'])} of the test images"
+        if "selective_accuracy" in scores:
+            low, high = (100 * scores[f"selective_accuracy_{end}"] for end in ("low", "high"))
+            note += f", of which {percent(scores['selective_accuracy'])} are right ({low:.1f} to {high:.1f})"
+        notes.append(f"{note}.")
+    elif "coverage" in scores:
+        notes.append(
+            "No confidence keeps the promise of evaluate.abstain on validation: the model should not answer."
+        )
     if "groups" in scores:
         low, high = percent(scores["accuracy_low_by_group"]), percent(scores["accuracy_high_by_group"])
         notes.append(
@@ -266,6 +282,22 @@ def _calibration(results: Results, chart: Html) -> tuple[Html, Html]:
         for row in table_of.to_dict("records")
     ]
     return drawn, table("How sure, and how often right", ["confidence", "accuracy", "images"], rows)
+
+
+def _abstaining(results: Results, chart: Html) -> tuple[Html, Html]:
+    """Return what answering only the surest images would be worth, at a few shares of them."""
+    drawn = figure(
+        chart,
+        "Risk and coverage: the error among the surest images. Low on the left, the model knows when it is wrong.",
+        alt="Error by the share of images answered; the table beside it holds some of the same figures.",
+    )
+    table_of = results.risk_coverage
+    places = sorted({int((table_of["coverage"] - share).abs().argmin()) for share in SHARES}, reverse=True)
+    rows = [
+        (percent(row["coverage"]), percent(row["confidence"]), percent(row["error"]))
+        for row in table_of.iloc[places].to_dict("records")
+    ]
+    return drawn, table("Answering the surest alone", ["answered", "sure from", "error"], rows)
 
 
 def _by_class(results: Results) -> Html:

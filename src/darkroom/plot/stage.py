@@ -30,8 +30,8 @@ def plot(
     images, split, models, predictions, metrics : Path
         What the stages before wrote.
     plots : Path
-        Holds ``history.csv``, ``roc.csv``, ``precision_recall.csv`` and ``calibration.csv``; gets
-        ``figures/<name>.png``, ``test_images.html`` and ``report.html``.
+        Holds ``history.csv`` and the tables of evaluate; gets ``figures/<name>.png``, ``test_images.html`` and
+        ``report.html``.
     """
     results = read_results(images, split, models, predictions, metrics, plots)
     folder = files.empty_folder(plots / "figures")

@@ -48,7 +48,7 @@ class Results:
         The metrics of each stage before, by its name.
     by_class : dict
         The figures of each class on test.
-    history, roc, precision_recall, calibration : DataFrame
+    history, roc, precision_recall, calibration, risk_coverage : DataFrame
         The tables in plots/.
     """
 
@@ -69,6 +69,7 @@ class Results:
     roc: pd.DataFrame
     precision_recall: pd.DataFrame
     calibration: pd.DataFrame
+    risk_coverage: pd.DataFrame
 
     @property
     def classes(self) -> list[str]:
@@ -139,6 +140,7 @@ def read_results(
         roc=pd.read_csv(plots / "roc.csv"),
         precision_recall=pd.read_csv(plots / "precision_recall.csv"),
         calibration=pd.read_csv(plots / "calibration.csv"),
+        risk_coverage=pd.read_csv(plots / "risk_coverage.csv"),
     )
 
 

@@ -32,6 +32,7 @@ class Options:
     form: output_formats.Form = "csv"
     top: int | None = None
     label: output_formats.Label | None = None
+    min_confidence: float | None = None
     batch_size: int = 256
     workers: int | None = None
     backend: str | None = None
@@ -60,7 +61,9 @@ def run(model: Path, paths: Sequence[str], options: Options) -> int:
         raise UserError(f"--output {options.output}: a folder; expected the name of a file")
     file, description = checked(model, paths)
     entry = _entry(options)
-    table = output_formats.table(options.form, description["classes"], options.top, options.label)
+    table = output_formats.table(
+        options.form, description["classes"], options.top, options.label, options.min_confidence
+    )
     with found(paths, options) as (pictures, bad):
         total = len(pictures) + len(bad)
         if options.form == "kaggle":

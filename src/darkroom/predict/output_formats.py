@@ -4,7 +4,7 @@ import csv
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from types import SimpleNamespace
 from typing import Literal, Protocol
@@ -38,28 +38,34 @@ class Table(Protocol):
 
 
 class Csv:
-    """``id``, ``label`` and a ``p_<class>`` each; or, of the ``top`` best, ``id``, ``label_1``, ``p_1`` and so on."""
+    """``id``, ``label`` and a ``p_<class>`` each; or, of the ``top`` best, ``id``, ``label_1``, ``p_1`` and so on.
 
-    def __init__(self, classes: Sequence[str], top: int | None) -> None:
-        self._classes, self._top = classes, top
+    With ``min_confidence``, ``answered`` comes last: ``true`` where the likeliest class is as likely as that.
+    """
+
+    def __init__(self, classes: Sequence[str], top: int | None, min_confidence: float | None) -> None:
+        self._classes, self._top, self._least = classes, top, min_confidence
 
     def begin(self) -> str:
         """Return the line of column names."""
+        last = [] if self._least is None else ["answered"]
         if self._top is None:
-            return _csv([["id", "label", *(f"p_{name}" for name in self._classes)]])
-        return _csv([["id", *(f"{what}_{n + 1}" for n in range(self._top) for what in ("label", "p"))]])
+            return _csv([["id", "label", *(f"p_{name}" for name in self._classes), *last]])
+        return _csv(
+            [["id", *(f"{what}_{n + 1}" for n in range(self._top) for what in ("label", "p")), *last]]
+        )
 
     def rows(self, ids: Sequence[str], probabilities: Probabilities, pixels: Pixels) -> str:
         """Return a line an image, probabilities to six decimals."""
-        if self._top is None:
-            return _csv(
-                [name, self._classes[int(p.argmax())], *(f"{value:.6f}" for value in p)]
-                for name, p in zip(ids, probabilities, strict=True)
-            )
         return _csv(
-            [name, *(part for n in best(p, self._top) for part in (self._classes[n], f"{p[n]:.6f}"))]
+            [name, *self._said(p), *([] if self._least is None else [str(answered(p, self._least)).lower()])]
             for name, p in zip(ids, probabilities, strict=True)
         )
+
+    def _said(self, p: Probabilities) -> list[str]:
+        if self._top is None:
+            return [self._classes[int(p.argmax())], *(f"{value:.6f}" for value in p)]
+        return [part for n in best(p, self._top) for part in (self._classes[n], f"{p[n]:.6f}")]
 
     def end(self) -> str:
         """Return nothing."""
@@ -67,10 +73,13 @@ class Csv:
 
 
 class Json:
-    """A list of objects, one a line: ``id``, ``label``, and ``probabilities`` by class, the ``top`` best or all."""
+    """A list of objects, one a line: ``id``, ``label``, and ``probabilities`` by class, the ``top`` best or all.
 
-    def __init__(self, classes: Sequence[str], top: int | None) -> None:
-        self._classes, self._top = classes, top
+    With ``min_confidence`` each has ``answered``, too, as in :class:`Csv`.
+    """
+
+    def __init__(self, classes: Sequence[str], top: int | None, min_confidence: float | None) -> None:
+        self._classes, self._top, self._least = classes, top, min_confidence
         self._separator = "\n"
 
     def begin(self) -> str:
@@ -86,6 +95,7 @@ class Json:
                 "id": name,
                 "label": self._classes[int(p.argmax())],
                 "probabilities": {self._classes[n]: float(f"{p[n]:.6f}") for n in shown},
+                **({} if self._least is None else {"answered": answered(p, self._least)}),
             }
             text += self._separator + json.dumps(content, ensure_ascii=False, allow_nan=False)
             self._separator = ",\n"
@@ -126,7 +136,13 @@ class Kaggle:
         return str(number) if self._label == "index" else self._classes[number]
 
 
-def table(form: Form, classes: Sequence[str], top: int | None = None, label: Label | None = None) -> Table:
+def table(
+    form: Form,
+    classes: Sequence[str],
+    top: int | None = None,
+    label: Label | None = None,
+    min_confidence: float | None = None,
+) -> Table:
     """Return the table to write; ``label`` is ``index`` where it is not given.
 
     Raises
@@ -136,6 +152,10 @@ def table(form: Form, classes: Sequence[str], top: int | None = None, label: Lab
     """
     if top is not None and not 1 <= top <= len(classes):
         raise UserError(f"--top {top}: expected 1 to {len(classes)}, the number of the model's classes")
+    if min_confidence is not None and form not in ("csv", "json"):
+        raise UserError(
+            f"--min-confidence: is for --format csv and json; --format {form} has no place for it"
+        )
     if form == "kaggle":
         if top is not None:
             raise UserError("--top: --format kaggle writes id and label alone; choose one of the two")
@@ -144,14 +164,11 @@ def table(form: Form, classes: Sequence[str], top: int | None = None, label: Lab
         raise UserError(
             f"--label {label}: is for --format kaggle; --format {form} has name and probabilities"
         )
-    from darkroom.predict.gallery import Gallery  # which takes `best` from here
+    if form == "html":
+        from darkroom.predict.gallery import Gallery  # which takes `best` from here
 
-    kinds: dict[str, Callable[[Sequence[str], int | None], Table]] = {
-        "csv": Csv,
-        "json": Json,
-        "html": Gallery,
-    }
-    return kinds[form](classes, top)
+        return Gallery(classes, top)
+    return (Csv if form == "csv" else Json)(classes, top, min_confidence)
 
 
 def in_order_of_kaggle(pictures: Iterable[Picture]) -> list[Picture]:
@@ -175,6 +192,11 @@ def in_order_of_kaggle(pictures: Iterable[Picture]) -> list[Picture]:
 def _kaggle_id(name: str) -> str:
     """Return a file's name without folders and extension: what a competition calls an image."""
     return PurePosixPath(name).stem
+
+
+def answered(p: Probabilities, min_confidence: float) -> bool:
+    """Return whether the largest of ``p``, float32 (classes,), to six decimals reaches ``min_confidence``."""
+    return round(float(p.max()), 6) >= min_confidence
 
 
 def best(p: Probabilities, top: int) -> list[int]:
