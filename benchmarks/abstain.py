@@ -49,7 +49,7 @@ def report(project: Path) -> None:
             least = selective.threshold(right[rows], confidence[rows], abstain)
             answered = confidence >= (2 if least is None else least)
             coverage.append(answered.mean())
-            broken += answered.any() and 1 - right[answered].mean() > error
+            broken += bool(answered.any() and 1 - right[answered].mean() > error)
         print(
             f"| {project.name} | {1 - right.mean():.3f} | {error:g} | {images} | {np.mean(coverage):.2f} "
             f"| {np.mean(np.array(coverage) == 0):.2f} | {broken / DRAWS:.3f} |",

@@ -96,6 +96,12 @@ class Browser:
             " field.dispatchEvent(new Event('input', {bubbles: true})); })()"
         )
 
+    def press(self, key: str, code: int, shift: bool = False, text: str = "") -> None:
+        """Press and release a key, by its name and Windows's number of it."""
+        same = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 8 * shift}
+        self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **same)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **same)
+
     def screenshot(self) -> np.ndarray:
         """Return the whole page: uint8, (height, width, 3), BGR."""
         data = self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]

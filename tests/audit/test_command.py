@@ -12,6 +12,7 @@ from darkroom import UserError
 from darkroom.audit import command
 from darkroom.cli import app
 from darkroom.images import INDEX_COLUMNS, write_description, write_shard
+from tests import waiting
 from tests.browser import Browser, browser  # noqa: F401  (a fixture)
 from tests.parameters import preparation_of, write_params
 
@@ -83,7 +84,7 @@ def test_wrong_labels_are_listed_told_and_shown(
     assert len(shown) == 2
     assert "11.png" in shown[0]
     assert "dog & <b> → cat 97.0\u202f%" in shown[0]
-    assert shown[0].endswith("dog & <b> 3.0\u202f%")
+    assert "dog & <b> 3.0\u202f%" in shown[0]
     assert not browser.seen("Runtime.exceptionThrown")
 
 
@@ -102,6 +103,50 @@ def test_an_image_whose_label_is_to_be_kept_is_not_proposed(project: Path) -> No
     (project / "data" / "inbox" / "looked_at.csv").write_text("sha256,action\n")
     with pytest.raises(UserError, match=r"^data/inbox/looked_at.csv: no columns are called 'label'"):
         command.run(None, project / "audit", project)
+
+
+def test_what_is_decided_on_the_page_by_keyboard_alone_is_saved_as_a_table_that_decode_reads(
+    project: Path,
+    browser: Browser,  # noqa: F811
+) -> None:
+    write_params(project / "params.yaml", {"image.resolution": 8, "labels.corrections": "corrections.csv"})
+    inbox = project / "data" / "inbox"
+    inbox.mkdir()
+    (inbox / "corrections.csv").write_text(
+        f'sha256,action,label\n{2:064x},keep,\n{5:064x},relabel,"dog & <b>"\n'
+    )
+    command.run(None, project / "audit", project)
+    browser.open(project / "audit" / "labels.html", 390)
+    browser.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(project))
+
+    def tab_to(name: str, shift: bool = False) -> None:
+        for _ in range(40):
+            browser.press("Tab", 9, shift)
+            focused = "document.activeElement.getAttribute('aria-label') || document.activeElement.id"
+            if browser.evaluate(focused) == name:
+                return
+        raise AssertionError(f"{name} cannot be reached by Tab")
+
+    tab_to("Decision on 11.png")
+    browser.press("k", 75, text="k")
+    tab_to("Decision on 3.png")
+    browser.press("r", 82, text="r")
+    assert browser.evaluate("document.getElementById('decided').textContent") == "4 decided"
+    tab_to("save", shift=True)
+    browser.press("Enter", 13, text="\r")
+    waiting.wait_until((project / "corrections.csv").is_file)
+    assert not browser.seen("Runtime.exceptionThrown")
+
+    rows = pd.read_csv(project / "corrections.csv", keep_default_na=False)
+    assert rows.to_dict("split")["data"] == [
+        [f"{2:064x}", "keep", "", ""],
+        [f"{5:064x}", "relabel", "dog & <b>", ""],
+        [f"{11:064x}", "keep", "", "11.png"],
+        [f"{3:064x}", "relabel", "cat", "3.png"],
+    ]
+    (project / "corrections.csv").replace(inbox / "corrections.csv")
+    said = command.run(None, project / "audit", project)
+    assert "contradict 1 of 20 labels" in said
 
 
 def test_where_all_agree_nothing_is_contradicted(project: Path) -> None:

@@ -1,6 +1,7 @@
 """The implementation of `darkroom audit`, called by the command-line interface."""
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +11,11 @@ from numpy.typing import NDArray
 
 from darkroom import UserError, files
 from darkroom.array_types import ClassNumbers, Doubles, Rows
-from darkroom.audit import confident_learning
+from darkroom.audit import confident_learning, review_page
 from darkroom.compare import comparison
 from darkroom.decode.labels import corrections
 from darkroom.images import Images
 from darkroom.params import read_params
-from darkroom.plot.html import element
-from darkroom.plot.picture_page import page_ends, picture_row
 
 OUT_OF_FOLD = Path("data/out_of_fold.csv")
 
@@ -66,23 +65,25 @@ def run(predictions: Path | None, output: Path, project: Path) -> str:
     found, suggested = confident_learning.ranked(read.labels, read.probabilities, counted)
     source, rows = _pictures(project, read, found, path)
     digests = source.index["sha256"].to_numpy()[rows]
-    asked = ~np.isin(digests, _kept(project))
+    known = _corrections(project)
+    asked = ~np.isin(digests, sorted(known.kept()))
     found, suggested, rows, digests = found[asked], suggested[asked], rows[asked], digests[asked]
     table = _table(read, found, suggested, digests)
     table["likely_wrong"] = np.where(counted[found] >= 0, "yes", "no")
     try:
         files.write_csv(output / "labels.csv", table.columns, table.itertuples(index=False))
-        _write_page(output / "labels.html", read, found, suggested, source, rows)
+        pictures = _contradicted(read, found, suggested, source, rows)
+        review_page.write(output / "labels.html", read.classes, pictures, known)
     except OSError as error:
         raise UserError(f"--output {output}: cannot be written: {error.strerror or error}") from error
     return _told(table, len(read.ids), output, int((~asked).sum()))
 
 
-def _kept(project: Path) -> list[str]:
-    """Return the sha256 of the files whose labels a user has looked at and said to keep."""
+def _corrections(project: Path) -> corrections.Corrections:
+    """Return what a user has decided before; of what to keep, nobody is asked again."""
     # Params may name files, as they lie from the project's folder.
     with contextlib.chdir(project):
-        return sorted(corrections.read(read_params(Path("params.yaml")).labels, Path("data/inbox")).kept())
+        return corrections.read(read_params(Path("params.yaml")).labels, Path("data/inbox"))
 
 
 def _read(path: Path) -> Predictions:
@@ -147,23 +148,19 @@ def _table(
     )
 
 
-def _write_page(
-    path: Path, read: Predictions, found: Rows, suggested: ClassNumbers, source: Images, rows: Rows
-) -> None:
-    about = element(
-        "p",
-        "Given label → suggested class, with its probability by a model that did not see the picture; below the file's "
-        "name the given label, with its own.",
-    )
-    begin, end = page_ends("Labels to look at", read.classes, about)
-    with files.whole(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(begin)
-        for at, (row, number) in enumerate(zip(found.tolist(), suggested.tolist(), strict=True)):
-            given = int(read.labels[row])
-            both = [(one, float(read.probabilities[row, one])) for one in (number, given)]
-            [image] = source.take(rows[at : at + 1])
-            file.write(picture_row(read.ids.iloc[row], both, image, given))
-        file.write(end)
+def _contradicted(
+    read: Predictions, found: Rows, suggested: ClassNumbers, source: Images, rows: Rows
+) -> Iterator[review_page.Contradicted]:
+    for at, (row, number) in enumerate(zip(found.tolist(), suggested.tolist(), strict=True)):
+        given = int(read.labels[row])
+        [image] = source.take(rows[at : at + 1])
+        yield review_page.Contradicted(
+            read.ids.iloc[row],
+            source.index["sha256"].iloc[rows[at]],
+            image,
+            (number, float(read.probabilities[row, number])),
+            (given, float(read.probabilities[row, given])),
+        )
 
 
 def _told(table: pd.DataFrame, images: int, output: Path, kept: int) -> str:
@@ -181,6 +178,6 @@ def _told(table: pd.DataFrame, images: int, output: Path, kept: int) -> str:
             f"models that did not see the image contradict {len(table):,} of {images:,} labels, of which {likely:,} "
             f"are likely wrong{but}:",
             *(f"  {line}" for line in [*lines, *more]),
-            f"{output / 'labels.html'} shows all of them, {output / 'labels.csv'} lists them",
+            f"{output / 'labels.html'} shows all of them, to decide on; {output / 'labels.csv'} lists them",
         ]
     )

@@ -19,7 +19,7 @@ _BUDGET = 4000
 """Characters of a picture, at most, as a rule; a photo takes half of them: 5,000 are a page of some ten megabytes."""
 
 
-def page_ends(title: str, classes: Sequence[str], about: Html) -> tuple[str, str]:
+def page_ends(title: str, classes: Sequence[str], about: Html, script: str = "") -> tuple[str, str]:
     """Return what stands before the pictures' rows, and what stands behind them.
 
     Parameters
@@ -30,13 +30,16 @@ def page_ends(title: str, classes: Sequence[str], about: Html) -> tuple[str, str
         Their names, by number.
     about : Html
         What is said below the title.
+    script : str
+        May define ``below``, a function that is given a picture's row and returns what stands below it.
     """
     rows = "\0"
     page = Template(resource("picture_page.html")).substitute(
         head=head(title, f"{resource('page.css')}\n{resource('picture_page.css').rstrip()}", scripts=True),
         heading=element("h1", title),
         about=about,
-        classes=_json(classes),
+        classes=embedded(classes),
+        script=script,
         rows=rows,
     )
     begin, end = page.split(rows)
@@ -44,7 +47,7 @@ def page_ends(title: str, classes: Sequence[str], about: Html) -> tuple[str, str
 
 
 def picture_row(
-    name: str, likeliest: Iterable[tuple[int, float]], image: Pixels, truth: int | None = None
+    name: str, likeliest: Iterable[tuple[int, float]], image: Pixels, truth: int | None = None, *more: str
 ) -> str:
     """Return a picture as the page's script reads it: a line of JSON.
 
@@ -58,13 +61,15 @@ def picture_row(
         RGB where there are three channels; shrunk to :data:`LONGEST`.
     truth : int, optional
         The number of its true class, if that is known: of all pictures of a page, or of none.
+    *more : str
+        What else ``below`` needs to know, of pictures whose true class is known.
     """
     [picture] = data_urls([image], _BUDGET, LONGEST)
     best = [[number, round(float(p), 6)] for number, p in likeliest]
     known = [] if truth is None else [truth]
-    return _json([name, best, picture, max(image.shape[:2]), *known]) + "\n"
+    return embedded([name, best, picture, max(image.shape[:2]), *known, *more]) + "\n"
 
 
-def _json(content: Any) -> str:
+def embedded(content: Any) -> str:
     """Return JSON that cannot end the element it stands in."""
     return json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")
