@@ -91,7 +91,7 @@ def test_figures_are_those_of_what_is_answered():
     generator = np.random.default_rng(2)
     validation, test = drawn(2000, 0.25, generator), drawn(1000, 0.25, generator)
     figures = selective.figures(ABSTAIN, validation, test)
-    answered = selective.rounded(test[1]) >= figures["confidence_threshold"]
+    answered = selective.as_written(test[1]) >= figures["confidence_threshold"]
     assert figures["coverage"] == answered.mean()
     right = int(test[0][answered].sum())
     assert figures["selective_accuracy"] == right / answered.sum()

@@ -7,7 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from darkroom import files
-from darkroom.array_types import ClassNumbers, Rows
+from darkroom.array_types import ClassNumbers, Doubles, Rows
 from darkroom.evaluate.classifier import Classifier, Probabilities
 from darkroom.images import Images
 
@@ -43,6 +43,11 @@ def surest_mistakes(actual: ClassNumbers, probabilities: Probabilities) -> Rows:
     """Return the positions of the images that are wrong, the one that the model was surest of first: int64, (k,)."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != actual)
     return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
+
+
+def as_written(probabilities: Probabilities) -> Doubles:
+    """Return ``probabilities`` to six decimals: a threshold then gives from the tables what it gave here."""
+    return probabilities.astype(float).round(6)
 
 
 def write_predictions(

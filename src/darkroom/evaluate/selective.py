@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.special import betaincinv
 
 from darkroom import UserError, intervals
+from darkroom.evaluate.predictions import as_written
 from darkroom.params.evaluate import AbstainParams
 
 GRID = np.linspace(0.01, 1, 100)
@@ -41,7 +42,7 @@ def risk_coverage(right: Right, confidence: Confidence) -> pd.DataFrame:
         {
             "coverage": answered / len(right),
             "error": wrong[answered - 1] / answered,
-            "confidence": rounded(confidence)[order][answered - 1],
+            "confidence": as_written(confidence)[order][answered - 1],
         }
     )
 
@@ -69,7 +70,7 @@ def threshold(right: Right, confidence: Confidence, abstain: AbstainParams) -> f
     least = images_needed(abstain)
     if len(right) < least:
         return None
-    sure = rounded(confidence)
+    sure = as_written(confidence)
     surest = np.sort(sure)[::-1]
     chance, found = 0.0, None
     for images in np.unique(np.linspace(least, len(right), TESTS).round().astype(int)):
@@ -121,7 +122,7 @@ def figures(
         )
         return {"coverage": 0.0}
     right, confidence = test
-    answered = rounded(confidence) >= least
+    answered = as_written(confidence) >= least
     found = {"confidence_threshold": least, "coverage": float(answered.mean())}
     if not answered.any():
         return found
@@ -141,8 +142,3 @@ def one_a_group(groups: pd.Series, sha256: pd.Series) -> npt.NDArray[np.int64]:
     """
     table = pd.DataFrame({"group": groups.to_numpy(), "sha256": sha256.to_numpy()})
     return np.sort(table.sort_values("sha256", kind="stable").drop_duplicates("group").index.to_numpy())
-
-
-def rounded(confidence: Confidence) -> npt.NDArray[np.float64]:
-    """Return ``confidence`` to six decimals, as tables of predictions have it, so that they give the same answers."""
-    return confidence.astype(float).round(6)

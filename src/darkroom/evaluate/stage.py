@@ -8,7 +8,7 @@ import numpy as np
 
 from darkroom import UserError, files, npz, split_files
 from darkroom.array_types import ClassNumbers, Rows
-from darkroom.evaluate import calibration_curve, curves, generalization, scores, selective
+from darkroom.evaluate import calibration_curve, curves, generalization, operating_point, scores, selective
 from darkroom.evaluate.classifier import Classifier, Probabilities
 from darkroom.evaluate.group_accuracy import by_group
 from darkroom.evaluate.occlusion import occlusion_map
@@ -61,6 +61,9 @@ def evaluate(
     classifier = Classifier(models, evaluate.batch_size, keep_features=True)
     check_fits(classifier, source, models, images)
     classes = classifier.classes
+    actual, named = (numbers(source, rows, classes) for rows in (test, validation))
+    selective.check(len(independent), evaluate.abstain)
+    operating_point.check(evaluate.operating_point, classes, named)
 
     files.empty_folder(predictions)
     probabilities = predict(classifier, source, test, "test")
@@ -70,8 +73,7 @@ def evaluate(
     on_train = predict(classifier, source, train, "train")
     if (images / "unlabelled" / "images.json").is_file():
         _predict_unlabelled(classifier, images / "unlabelled", predictions)
-    actual = numbers(source, test, classes)
-    named = numbers(source, validation, classes)
+    tested = actual, probabilities
     _write_occlusion(predictions, classifier, source, test, actual, probabilities, evaluate.occlusion)
     _write_curves(plots, actual, probabilities, classes, evaluate.calibration_bins)
     right, confidence = told = _told(actual, probabilities)
@@ -81,10 +83,11 @@ def evaluate(
         **scores.overall(actual, probabilities, areas),
         "expected_calibration_error": calibration_curve.expected_calibration_error(reliability),
         **_at_threshold(named, on_validation, actual, probabilities),
+        **operating_point.figures(evaluate.operating_point, classes, (named, on_validation), tested),
         **selective.figures(evaluate.abstain, _told(named[independent], on_validation[independent]), told),
         **by_group(right, table["group"].iloc[test].tolist()),
         **_on_validation(named, on_validation),
-        **generalization.gap((numbers(source, train, classes), on_train), (actual, probabilities)),
+        **generalization.gap((numbers(source, train, classes), on_train), tested),
         "images": len(test),
     }
     return defined(figures), defined(scores.by_class(actual, probabilities, classes, areas))

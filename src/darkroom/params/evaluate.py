@@ -22,6 +22,25 @@ class AbstainParams(Section):
     confidence: Annotated[float, Field(gt=0, lt=1)]
 
 
+class OperatingPointParams(Section):
+    """At what probability a class is to be called, against the rest.
+
+    Attributes
+    ----------
+    positive : str
+        The class.
+    false_positive, false_negative : float
+        What it costs to call another image so, and to miss one of the class, in any unit.
+    prevalence : float, optional
+        The share of images of the class where the model is to be used; by default that among the validation images.
+    """
+
+    positive: str
+    false_positive: Annotated[float, Field(gt=0)] = 1.0
+    false_negative: Annotated[float, Field(gt=0)] = 1.0
+    prevalence: Annotated[float, Field(gt=0, lt=1)] | None = None
+
+
 class EvaluateParams(Section):
     """How the model is measured.
 
@@ -37,6 +56,8 @@ class EvaluateParams(Section):
         Training images, at most, that are predicted as well.
     abstain : AbstainParams, optional
         Find the confidence from which on the error is promised.
+    operating_point : OperatingPointParams, optional
+        Find the probability of one class at which mistakes cost least.
     """
 
     batch_size: Annotated[int, Field(ge=1)]
@@ -44,3 +65,4 @@ class EvaluateParams(Section):
     occlusion: Annotated[int, Field(ge=0, le=100)]
     training_images: Annotated[int, Field(ge=0)]
     abstain: AbstainParams | None
+    operating_point: OperatingPointParams | None

@@ -14,6 +14,13 @@ from darkroom.plot.stage_outputs import Results
 
 COMMONEST = 8
 
+OPERATING = (
+    ("sensitivity", "sensitivity"),
+    ("specificity", "specificity"),
+    ("positive_predictive_value", "at the prevalence given, positive predictive value"),
+    ("negative_predictive_value", "negative predictive value"),
+)
+
 SHARES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
 """Shares of the images, the surest first, of which the report tells the error."""
 
@@ -213,6 +220,8 @@ def _notes(results: Results) -> Html:
             f"With “{results.classes[1]}” said from {percent(scores['threshold'])} on, the threshold that is best on "
             f"validation, the accuracy on test is {percent(scores['accuracy_at_threshold'])}."
         )
+    if "operating_threshold" in scores:
+        notes.append(_at_operating_point(scores))
     if "confidence_threshold" in scores:
         sure = scores["confidence_threshold"]
         note = f"From a confidence of {sure:g} on, which evaluate.abstain found on validation, the model answers "
@@ -238,6 +247,18 @@ def _notes(results: Results) -> Html:
     if results.unlabelled:
         notes.append(f"{formatting.images(results.unlabelled)} without a label were predicted too.")
     return joined([element("p", note) for note in notes])
+
+
+def _at_operating_point(scores: Mapping[str, float]) -> str:
+    told = [
+        f"{words} {percent(scores[name])} ({100 * scores[f'{name}_low']:.1f} to {100 * scores[f'{name}_high']:.1f})"
+        for name, words in OPERATING
+        if name in scores
+    ]
+    return (
+        f"The class of evaluate.operating_point, called from a probability of {scores['operating_threshold']:g} on, "
+        f"where mistakes cost least on validation: {', '.join(told)}; 95 % intervals."
+    )
 
 
 def _matrix(results: Results, chart: Html) -> Html:
