@@ -294,7 +294,7 @@ def _has_uncommitted_edits(path: Path) -> bool:
         ["git", "status", "--porcelain", "--", path.name],
         cwd=path.parent,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     # Outside a git repository nothing holds the old text, so every text is an uncommitted edit.

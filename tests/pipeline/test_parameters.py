@@ -207,7 +207,7 @@ CASES: dict[str, dict[str, Case]] = {
         "evaluate.calibration_bins": Case(60),
         "evaluate.occlusion": Case(0),
         "evaluate.training_images": Case(5),
-        "evaluate.operating_point": Case({"positive": "b", "false_negative": 10}),
+        "evaluate.operating_point": Case({"positive": "dog", "false_negative": 10}),
         "evaluate.abstain": Case({"error": 0.6, "confidence": 0.5}),
     },
     "plot": {"plot.samples": Case(2), "plot.dpi": Case(60)},

@@ -51,7 +51,7 @@ def _references(group: str, repo: Path) -> list[tuple[int, str]]:
     """Return date and reference of every experiment whose name begins with ``group``."""
     form = "--format=%(committerdate:unix) %(refname)"
     words = ["git", "for-each-ref", form, f"refs/exps/*/*/{group}*"]
-    done = subprocess.run(words, cwd=repo, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, cwd=repo, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         raise UserError(f"{group}: {done.stderr.strip()}; run this in the project's folder")
     rows = (line.split(" ", 1) for line in done.stdout.splitlines())

@@ -37,7 +37,7 @@ def convert(graph: Path, target: Path, names: dict[str, str]) -> None:
         [*command, *names, *names.values()],
         env=os.environ | {"PYTHONHASHSEED": "0"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     if done.returncode != 0:

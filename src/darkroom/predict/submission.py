@@ -82,7 +82,7 @@ def message(folder: Path) -> str:
         "--exclude=*",
     ]
     try:
-        found = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        found = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
     except FileNotFoundError:  # no git
         return "darkroom predict"
     commit = found.stdout.strip()

@@ -186,7 +186,7 @@ def follow(words: Sequence[str], repo: Path, say: Callable[[str], None]) -> tupl
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         errors="replace",
         start_new_session=True,  # so that one signal reaches dvc and the stage it runs, and nothing else
     )
@@ -256,7 +256,9 @@ def git(repo: Path, *words: str) -> str:
 
 
 def _checked(words: Sequence[str], repo: Path) -> str:
-    done = subprocess.run(words, cwd=repo, env=environment(), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        words, cwd=repo, env=environment(), capture_output=True, encoding="utf-8", check=False
+    )
     if done.returncode:
         raise UserError(f"`{' '.join(words)}` ended with exit code {done.returncode}: {done.stderr.strip()}")
     return done.stdout
