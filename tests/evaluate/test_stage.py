@@ -113,6 +113,15 @@ def test_tables_for_plots_have_one_column_a_class_and_a_fixed_number_of_rows(thr
     assert right / confusion["images"].sum() == pytest.approx(metrics["accuracy"], abs=1e-6)
 
 
+def test_a_table_has_the_figures_of_each_class(three_classes):
+    table, metrics = read(three_classes, "plots/by_class.csv").set_index("class"), three_classes.metrics()
+    assert list(table.index) == three_classes.classes
+    for column in ("precision", "recall", "f1", "support"):
+        assert table[column].to_dict() == {
+            name: metrics[f"{column}_{name}"] for name in three_classes.classes
+        }
+
+
 def test_maps_are_of_the_surest_mistakes(two_classes):
     table = read(two_classes, "data/predictions/test.csv")
     wrong = table[table["label"] != table["predicted"]]

@@ -190,6 +190,9 @@ def write_evaluation(folder, names, actual, probabilities, classes, shape):
     figures |= {"expected_calibration_error": calibration_curve.expected_calibration_error(reliability)}
     figures |= {"images": len(actual)}
     by_class = scores.by_class(actual, probabilities, classes)
+    columns = ("precision", "recall", "f1", "support")
+    rows = [[name, *(by_class[f"{column}_{name}"] for column in columns)] for name in classes]
+    write_rows(folder / "plots/by_class.csv", ["class", *columns], rows)
     for name, found in (("evaluate", figures), ("evaluate_by_class", by_class)):
         defined = {name: value for name, value in found.items() if np.isfinite(value)}
         files.write_json(folder / f"metrics/{name}.json", defined)

@@ -30,7 +30,7 @@ new Promise((resolve, reject) => {
 """
 TITLES = {
     "Accuracy by epoch", "Loss by epoch", "Learning rate by epoch", "ROC on test", "Precision and recall on test",
-    "Calibration on test", "Error among the surest images of test", "Confusion matrix of test",
+    "Calibration on test", "F1 by class on test", "Error among the surest images of test", "Confusion matrix of test",
 }  # fmt: skip
 
 

@@ -33,7 +33,8 @@ def evaluate(
         The folder to fill: ``test.csv``, ``validation.csv``, ``unlabelled.csv`` where there are such images, and
         ``occlusion.npz`` (``ids``; ``maps``, float32 (k, height, width): the most confident mistakes).
     plots : Path
-        Where ``confusion.csv``, ``roc.csv``, ``precision_recall.csv``, ``calibration.csv``, ``risk_coverage.csv`` go.
+        Where ``confusion.csv``, ``roc.csv``, ``precision_recall.csv``, ``calibration.csv``, ``risk_coverage.csv`` and
+        ``by_class.csv`` go.
 
     Returns
     -------
@@ -90,7 +91,9 @@ def evaluate(
         **generalization.gap((numbers(source, train, classes), on_train), tested),
         "images": len(test),
     }
-    return defined(figures), defined(scores.by_class(actual, probabilities, classes, areas))
+    by_class = defined(scores.by_class(actual, probabilities, classes, areas))
+    _write_by_class(plots / "by_class.csv", by_class, classes)
+    return defined(figures), by_class
 
 
 def defined(figures: Mapping[str, float]) -> dict[str, float]:
@@ -160,6 +163,14 @@ def _write_curves(
         ("confusion", curves.confusion(actual, predicted, classes)),
     ):
         files.write_csv(plots / f"{name}.csv", table.columns, table.itertuples(index=False))
+
+
+def _write_by_class(path: Path, figures: Mapping[str, float], classes: list[str]) -> None:
+    """Write a row for each class that is among the test images."""
+    columns = ("precision", "recall", "f1", "support")
+    present = [name for name in classes if figures.get(f"support_{name}")]
+    rows = ([name, *(figures[f"{column}_{name}"] for column in columns)] for name in present)
+    files.write_csv(path, ["class", *columns], rows)
 
 
 def _told(actual: ClassNumbers, probabilities: Probabilities) -> tuple[selective.Right, selective.Confidence]:
