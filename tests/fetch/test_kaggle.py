@@ -135,6 +135,12 @@ def test_a_refusal_says_what_to_do(
     with pytest.raises(UserError, match=message) as error:
         fetch(wanted)
     assert "hush" not in str(error.value)
+    named = (
+        "competition: dogs-vs-cats"
+        if wanted is DOGS
+        else "dataset: tongpython/cat-and-dog, source.version: 1"
+    )
+    assert str(error.value).startswith(f"params.yaml: source.{named}: HTTP {status}: ")
 
 
 def test_no_credentials_says_where_to_get_and_put_them(
@@ -177,9 +183,10 @@ def test_an_archive_over_the_limit_is_refused_before_it_comes(
     kaggle: Site, fetch: Fetch, tmp_path: Path
 ) -> None:
     kaggle.answers[DATASET] = File(ZIP)
-    with pytest.raises(UserError, match=r"larger than source\.max_bytes allows \(1,000 bytes\)"):
-        fetch(CATS, max_bytes=1000)
+    with pytest.raises(UserError, match=rf"larger than source\.max_bytes allows \({len(ZIP) - 1:,} bytes\)"):
+        fetch(CATS, max_bytes=len(ZIP) - 1)
     assert not list((tmp_path / "raw").iterdir())
+    assert fetch(CATS, max_bytes=len(ZIP))[0][0].read_bytes() == ZIP
 
 
 @pytest.mark.parametrize(

@@ -198,8 +198,7 @@ class _Impatient(HTTPAdapter):
         self._wait = (patience.connect, patience.read)
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
-        if len(arguments) < 2:  # (stream, timeout, …): nobody gave a timeout by position
-            options["timeout"] = options.get("timeout") or self._wait
+        options["timeout"] = options.get("timeout") or self._wait
         return super().send(request, *arguments, **options)
 
 

@@ -96,8 +96,12 @@ def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url.strip())
         parts.port  # noqa: B018  a port that is no number shows only when asked for
-    except ValueError as error:
-        raise UserError(f"params.yaml: source.urls: not a web address: {str(error).split(':')[0]}") from None
+    except ValueError:
+        # Its words repeat the host or the port, which is part of a password where that holds a slash.
+        raise UserError(
+            "params.yaml: source.urls: not a web address: the host or the port of one cannot be read; expected "
+            "https://host/photos.zip, and in a password %2F for a slash"
+        ) from None
     return parts
 
 

@@ -64,7 +64,7 @@ def _one_against_rest(table: pd.DataFrame, x: str, y: str, chance: bool = False)
     positions = table.iloc[:, 0]
     classes = [name for name in table.columns[1:] if name != "macro"]
     if chance:
-        axes.plot([0, 1], [0, 1], color=LINE, linewidth=1.2, linestyle=(0, (4, 3)))
+        _diagonal(axes)
     if len(classes) <= MOST_SERIES:
         for name, color in zip(classes, SERIES, strict=False):
             axes.plot(positions, table[name], label=shortened(name), color=color, linewidth=1.5)
@@ -85,7 +85,7 @@ def _one_against_rest(table: pd.DataFrame, x: str, y: str, chance: bool = False)
 def calibration(table: pd.DataFrame) -> Figure:
     """Draw accuracy against confidence; the dots grow with the number of images."""
     figure, axes = chart()
-    axes.plot([0, 1], [0, 1], color=LINE, linewidth=1.2, linestyle=(0, (4, 3)))
+    _diagonal(axes)
     axes.plot(table["confidence"], table["accuracy"], color=ACCENT, linewidth=1.2, alpha=0.6)
     size = 16 + 140 * table["images"] / max(1, table["images"].max())
     axes.scatter(
@@ -159,6 +159,10 @@ def confusion(table: pd.DataFrame) -> Figure:
     axes.grid(visible=False)
     axes.spines[["top", "right"]].set_visible(True)
     return figure
+
+
+def _diagonal(axes: Axes) -> None:
+    axes.plot([0, 1], [0, 1], color=LINE, linewidth=1.2, linestyle=(0, (4, 3)))
 
 
 def _unit_square(axes: Axes, x: str, y: str) -> None:
