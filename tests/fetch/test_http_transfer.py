@@ -142,8 +142,9 @@ def test_an_archive_labelled_as_a_web_page_is_an_archive(site: Site, download: D
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n" * 200])
 def test_what_is_no_archive_is_refused(content: bytes, site: Site, download: Download) -> None:
     site.answers["/x.zip"] = lambda answerer: answerer.send(200, content)
-    with pytest.raises(UserError, match=r"what came is no archive.*expected one of \.zip"):
+    with pytest.raises(UserError, match=r"what came is no archive.*expected one of \.zip") as error:
         download(site.url("/x.zip"))
+    assert (f"(it begins with {content[:16]!r})" if content else "(it is empty)") in str(error.value)
 
 
 def test_a_declared_size_over_the_limit_is_refused_before_it_comes(

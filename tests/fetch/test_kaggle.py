@@ -193,6 +193,7 @@ def test_an_archive_over_the_limit_is_refused_before_it_comes(
     ("content", "message"),
     [
         (b"<!doctype html><p>Sign in", "a web page .HTML. came in place"),
+        (b"no archive, but words", "a file that begins with b'no archive, but ' came in place"),
         (ZIP[:-300], "the archive is not whole"),
     ],
 )

@@ -281,8 +281,11 @@ def test_an_empty_folder_is_refused(inbox: Path, fetch: Fetch, tmp_path: Path) -
 )
 def test_a_file_that_is_no_archive_is_refused(name: str, content: bytes, inbox: Path, fetch: Fetch) -> None:
     (inbox / name).write_bytes(content)
-    with pytest.raises(UserError, match=r"is no archive.*put single images into a folder.*labels\.file"):
+    with pytest.raises(
+        UserError, match=r"is no archive.*put single images into a folder.*labels\.file"
+    ) as error:
         fetch(name)
+    assert f"(it begins with {content[:16]!r})" in str(error.value)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
