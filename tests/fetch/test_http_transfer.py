@@ -15,9 +15,15 @@ from tests.fetch.conftest import ZIP, Answerer, Download, File, Site, make_zip, 
 HTML = b"<!DOCTYPE html><html><body>Please log in</body></html>" + b" " * 1000
 
 
-def test_a_cut_connection_is_resumed_where_it_broke_off(site: Site, download: Download) -> None:
+def test_a_cut_connection_is_resumed_where_it_broke_off(
+    site: Site, download: Download, capsys: pytest.CaptureFixture[str]
+) -> None:
     site.answers["/x.zip"] = File(ZIP, cuts=[100_000, 50_000])
     assert only(download(site.url("/x.zip"))) == ZIP
+    said = [
+        line.rpartition(" again in ")[2] for line in capsys.readouterr().err.splitlines() if " again " in line
+    ]
+    assert said == ["0.01 s", "0.02 s"]
     assert starts(site) == [None, "bytes=100000-", "bytes=150000-"]
     assert [request.headers.get("If-Range") for request in site.requests] == [None, '"one"', '"one"']
 

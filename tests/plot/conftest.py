@@ -16,8 +16,10 @@ from darkroom import files
 from darkroom.decode.pictures import rejected_thumbnails
 from darkroom.evaluate import calibration_curve, curves, scores, selective
 from darkroom.images import INDEX_COLUMNS, write_description, write_shard
+from darkroom.plot.stage_outputs import Results
 from tests.browser import browser  # noqa: F401  (a fixture)
 from tests.parameters import preparation_of, write_params
+from tests.plot import pages
 
 DIGITS = [str(digit) for digit in range(10)]
 
@@ -259,3 +261,9 @@ def digits(make_inputs: Callable[..., Inputs]) -> Inputs:
     done = inputs.plot()
     assert done.returncode == 0, done.stderr
     return inputs
+
+
+@pytest.fixture(scope="session")
+def results(make_inputs: Callable[..., Inputs]) -> Results:
+    """Return the outputs of a run of three classes with mistakes and wide pictures, for a test to change."""
+    return pages.read(make_inputs(classes=pages.CLASSES, images=300, sureness=2.0, shape=(8, 12, 3)))

@@ -49,8 +49,8 @@ def fetch(source: SourceParams, inbox: Path, raw: Path) -> dict[str, object]:
 
 def _origins(archives: list[dict[str, Any]]) -> str:
     """Return in a few words where archives came from: what a table of metrics has room for."""
-    origins = list(dict.fromkeys(archive["from"] for archive in archives))
-    return origins[0] if len(origins) == 1 else f"{origins[0]} and {len(origins) - 1} more"
+    first, *others = dict.fromkeys(archive["from"] for archive in archives)
+    return f"{first} and {len(others)} more" if others else str(first)
 
 
 def _bring(source: SourceParams, inbox: Path, raw: Path) -> list[tuple[Path, str]]:
