@@ -1,6 +1,8 @@
 """What an archive is, and how it is named."""
 
+import gzip
 import io
+import random
 import tarfile
 from pathlib import Path
 
@@ -49,6 +51,36 @@ def test_a_tar_is_whole_or_it_is_not(mode: str, tmp_path: Path) -> None:
         archives.check_whole(path)
 
 
+def test_a_tar_ends_where_its_last_file_does(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar"
+    with tarfile.open(path, "w:") as archive:
+        info = tarfile.TarInfo("cats/1.jpg")
+        info.size = 5120
+        archive.addfile(info, io.BytesIO(bytes(5120)))
+        archive.addfile(tarfile.TarInfo("cats/empty"))
+    content = path.read_bytes()
+    path.write_bytes(content[: 512 + 5120])
+    archives.check_whole(path)
+    path.write_bytes(content[: 512 + 5119])
+    with pytest.raises(ValueError, match="breaks off"):
+        archives.check_whole(path)
+
+
+def test_a_compressed_archive_is_read_to_its_end_unless_it_expands_beyond_all_photos(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar.gz"
+    # Some ninety times as large as the file, which a set of drawings may be; and a thousand times.
+    for content, told in (
+        (random.Random(0).randbytes(100_000) + bytes(10_000_000), True),
+        (bytes(30_000_000), False),
+    ):
+        path.write_bytes(gzip.compress(content)[:-8])
+        if told:
+            with pytest.raises(ValueError, match="end-of-stream"):
+                archives.check_whole(path)
+        else:
+            archives.check_whole(path)
+
+
 @pytest.mark.parametrize(
     "page", ["<!DOCTYPE HTML>", "\n\n  <html lang=en>", "\ufeff<html>", '<?xml version="1.0"?><html>']
 )
@@ -69,6 +101,7 @@ def test_a_web_page_is_told_by_its_first_bytes(page: str) -> None:
         ("a b (1).zip", "a b (1).zip"),
         ("a\x00b\n.zip", "a_b_.zip"),
         ("source.json", "source.json.zip"),
+        ("x" * 130 + ".zip", "x" * 116 + ".zip"),
     ],
 )
 def test_names_are_made_fit_for_a_folder(name: str, fit: str) -> None:

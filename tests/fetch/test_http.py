@@ -1,5 +1,6 @@
 """Downloads over real HTTP, several transfers each: retried, checked, taken whole or not at all."""
 
+import email.utils
 import gzip
 import hashlib
 import io
@@ -60,7 +61,7 @@ def test_tables_of_pixels_keep_their_names_and_other_tables_are_refused(
             download(site.url(f"/{name}"))
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 def test_a_passing_failure_is_tried_again(status: int, site: Site, download: Download) -> None:
     whole = File(ZIP)
 
@@ -108,14 +109,27 @@ def test_waits_as_long_as_the_server_asks(site: Site, download: Download) -> Non
             File(ZIP)(answerer)
 
     site.answers["/x.zip"] = answer
-    assert only(download(site.url("/x.zip"))) == ZIP
+    asked_for = Patience(pauses=(0.01,), connect=5, read=5, longest=1)
+    assert only(download(site.url("/x.zip"), patience=asked_for)) == ZIP
     assert times[1] - times[0] >= 0.95
 
 
 def test_does_not_wait_for_hours(site: Site, download: Download) -> None:
-    site.answers["/x.zip"] = lambda answerer: answerer.send(503, Retry_After="7200")
-    with pytest.raises(UserError, match=r"it asks to wait 7200 s.*gave up after 1 attempts"):
-        download(site.url("/x.zip"))
+    in_two_hours = email.utils.formatdate(time.time() + 7200, usegmt=True)
+    for asked in ("7200", in_two_hours):
+        site.answers["/x.zip"] = lambda answerer, asked=asked: answerer.send(503, Retry_After=asked)
+        with pytest.raises(UserError, match=r"it asks to wait 7(200|199|198) s.*gave up after 1 attempts"):
+            download(site.url("/x.zip"))
+
+
+@pytest.mark.parametrize("asked", ["Wed, 01 Jan 2025 00:00:00 GMT", "soon", "", "0"])
+def test_a_time_that_is_over_or_none_is_not_waited_for(
+    asked: str, site: Site, download: Download, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.answers["/x.zip"] = lambda answerer: answerer.send(503, Retry_After=asked)
+    with pytest.raises(UserError, match="gave up after 2 attempts"):
+        download(site.url("/x.zip"), patience=Patience((0.01,), connect=5, read=5))
+    assert "trying again in 0.01 s" in capsys.readouterr().err
 
 
 def test_pauses_grow(site: Site, download: Download, capsys: pytest.CaptureFixture[str]) -> None:

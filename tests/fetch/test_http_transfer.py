@@ -194,6 +194,7 @@ def test_redirects_in_a_circle_end(site: Site, download: Download) -> None:
     site.answers["/x.zip"] = lambda answerer: answerer.send(302, Location="/x.zip")
     with pytest.raises(UserError, match="more than 10 redirects"):
         download(site.url("/x.zip"))
+    assert len(site.requests) == 1 + 10
 
 
 def test_a_host_that_does_not_listen_ends_in_a_message(download: Download, site: Site) -> None:

@@ -241,7 +241,7 @@ def test_links_out_of_the_folder_and_what_is_no_file_are_left_out_and_named(
     [(path, _)] = fetch("photos")
     assert members(path) == {"photos/1.jpg": b"content of 1.jpg", "photos/inside": b"content of 1.jpg"}
     said = capsys.readouterr().err
-    assert "left out, not files of this folder: broken, circle, outside, outside-folder, pipe" in said
+    assert "left out, not files of this folder: broken, circle, outside, outside-folder, pipe\n" in said
 
 
 def test_packing_holds_one_block_of_a_file_at_a_time(inbox: Path, tmp_path: Path) -> None:
@@ -256,6 +256,18 @@ def test_packing_holds_one_block_of_a_file_at_a_time(inbox: Path, tmp_path: Path
     (tmp_path / "out").mkdir()
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
     assert (tmp_path / "out" / "photos.zip").stat().st_size > 300_000_000
+
+
+@pytest.mark.parametrize("temporary", [True, False])
+def test_an_empty_inbox_is_said_with_its_reason_in_a_checkout_of_an_experiment(
+    temporary: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / (".dvc/tmp/exps/tmp1" if temporary else "project")
+    place.mkdir(parents=True)
+    monkeypatch.chdir(place)
+    with pytest.raises(UserError, match="data/inbox/ is empty") as error:
+        fetch_local(["photos"], Path("data/inbox"), place)
+    assert ("`dvc add` the images and commit" in str(error.value)) == temporary
 
 
 @pytest.mark.parametrize("paths", [[], [""], ["  "]])

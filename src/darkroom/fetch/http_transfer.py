@@ -114,7 +114,7 @@ class Transfer:
     def _ask(self, session: requests.Session, headers: dict[str, str]) -> requests.Response:
         """Return the answer at the end of all redirects, its body not yet read."""
         address = url_checks.complete(self.url)
-        for _ in range(_REDIRECTS):
+        for _ in range(_REDIRECTS + 1):
             response = self._get(session, address, headers)
             target = session.get_redirect_target(response)
             if target is None:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from darkroom.plot.stage_outputs import Results
-from darkroom.plot.style import ACCENT, HEIGHT, INK, LINE, SERIES, WIDTH, chart, legend_above, shortened
+from darkroom.plot.style import ACCENT, GREY, HEIGHT, INK, LINE, SERIES, WIDTH, chart, legend_above, shortened
 from darkroom.split_files import PARTS
 
 MOST_SERIES = 10
@@ -45,7 +45,7 @@ def history(results: Results, quantity: str) -> Figure:
     table = results.history
     figure, axes = chart()
     marker = "o" if len(table) < 3 else None  # a line through one point cannot be seen
-    for column, name, color in ((quantity, "train", SERIES[7]), (f"val_{quantity}", "validation", ACCENT)):
+    for column, name, color in ((quantity, "train", GREY), (f"val_{quantity}", "validation", ACCENT)):
         if column in table and table[column].notna().any():
             axes.plot(table["epoch"], table[column], label=name, color=color, marker=marker)
     axes.set(xlabel="epoch", ylabel=quantity)
@@ -71,7 +71,7 @@ def _one_against_rest(table: pd.DataFrame, x: str, y: str, chance: bool = False)
     else:
         lowest = table[classes].mean().sort_values(kind="stable").index[:3]
         for name in classes[:: -(-len(classes) // MOST_CURVES)]:
-            axes.plot(positions, table[name], color=SERIES[7], linewidth=0.5, alpha=0.35)
+            axes.plot(positions, table[name], color=GREY, linewidth=0.5, alpha=0.35)
         for name, color in zip(lowest, SERIES[1:], strict=False):
             axes.plot(positions, table[name], label=shortened(name), color=color, linewidth=1.5)
     if "macro" in table:
@@ -114,7 +114,7 @@ def counts(table: pd.DataFrame) -> Figure:
     named = len(table) <= MOST_NAMES
     figure, axes = chart(WIDTH, max(1.8, 0.9 + 0.24 * len(table)) if named else HEIGHT)
     place, start = np.arange(len(table)), np.zeros(len(table))
-    for part, color in zip(PARTS, (ACCENT, SERIES[7], SERIES[1]), strict=True):
+    for part, color in zip(PARTS, (ACCENT, GREY, SERIES[1]), strict=True):
         bar = axes.barh if named else axes.bar
         bar(place, table[part], 0.72 if named else 1.0, start, color=color, label=part)
         start += table[part].to_numpy()

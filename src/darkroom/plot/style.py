@@ -23,8 +23,11 @@ LINE = "#d3d9e0"
 ACCENT = "#2563b8"
 """The one colour of charts with one series; in the report the page's own."""
 
+GREY = "#7b828c"
+"""Of what stands behind."""
+
 SERIES = (
-    ACCENT, "#d9622b", "#2a9467", "#9a57c2", "#b5830f", "#cf4274", "#1893a8", "#7b828c", "#8c6239", "#6a8b22"
+    ACCENT, "#d9622b", "#2a9467", "#9a57c2", "#b5830f", "#cf4274", "#1893a8", GREY, "#8c6239", "#6a8b22"
 )  # fmt: skip
 """Colours of series, each clear on white and on black."""
 
