@@ -76,6 +76,31 @@ def test_a_server_that_joins_two_versions_itself_is_caught_by_its_etag(
     assert only(download(site.url("/x.zip"))) == new
 
 
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [
+        (f"bytes 100000-{len(ZIP) - 1}/{len(ZIP)}", True),
+        (f"bytes 100000-{len(ZIP) - 1}/*", True),
+        (f"bytes 100001-{len(ZIP) - 1}/{len(ZIP)}", False),
+        (f"bytes 0-{len(ZIP) - 1}/{len(ZIP)}", False),
+        (f"bytes 100000-{len(ZIP) - 1}/{len(ZIP) + 1}", False),
+        ("", False),
+    ],
+)
+def test_an_answer_that_does_not_go_on_where_it_was_asked_to_is_not_joined(
+    said: str, taken: bool, site: Site, download: Download
+) -> None:
+    def answer(answerer: Answerer) -> None:
+        if len(site.requests) == 2:
+            answerer.send(206, ZIP[100_000:], Content_Range=said)
+        else:
+            File(ZIP, cuts=[100_000] if len(site.requests) == 1 else [])(answerer)
+
+    site.answers["/x.zip"] = answer
+    assert only(download(site.url("/x.zip"))) == ZIP
+    assert starts(site) == [None, "bytes=100000-"] + ([] if taken else [None])
+
+
 def test_a_file_that_shrank_is_fetched_anew(site: Site, download: Download, tmp_path: Path) -> None:
     small = make_zip(1000)
     digest = hashlib.sha256(small).hexdigest()
@@ -143,6 +168,13 @@ def test_a_web_page_is_not_an_archive_whatever_it_is_labelled(
 def test_an_archive_labelled_as_a_web_page_is_an_archive(site: Site, download: Download) -> None:
     site.answers["/x.zip"] = lambda answerer: answerer.send(200, ZIP, Content_Type="text/html")
     assert only(download(site.url("/x.zip"))) == ZIP
+
+
+@pytest.mark.parametrize("label", ["text/html; charset=utf-8", "Application/XHTML+xml", "text/plain"])
+def test_a_web_page_may_be_told_by_its_label_alone(label: str, site: Site, download: Download) -> None:
+    site.answers["/x.zip"] = lambda answerer: answerer.send(200, b"<p>Log in", Content_Type=label)
+    with pytest.raises(UserError, match="what came is no archive" if label == "text/plain" else "a web page"):
+        download(site.url("/x.zip"))
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n" * 200])
