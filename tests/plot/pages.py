@@ -12,7 +12,16 @@ from darkroom.plot.stage_outputs import read_results
 
 CHARTS = {
     name: Html(f"<svg>{name}</svg>")
-    for name in ("accuracy", "loss", "counts", "confusion", "roc", "precision_recall", "calibration")
+    for name in (
+        "accuracy",
+        "loss",
+        "counts",
+        "confusion",
+        "roc",
+        "precision_recall",
+        "calibration",
+        "risk_coverage",
+    )
 }
 CLASSES = ["ant", "bee", "cat"]
 

@@ -173,6 +173,28 @@ def test_calibration_has_its_diagonal_and_dots_that_grow_with_the_images():
     assert set(empty.get_sizes()) == {least}
 
 
+@pytest.mark.parametrize(("images", "marked"), [(2, True), (3, False)])
+def test_the_error_is_drawn_by_coverage_with_the_share_that_is_answered(images, marked):
+    table = pd.DataFrame({"coverage": np.linspace(0.5, 1, images), "error": np.linspace(0.1, 0.3, images)})
+    run = SimpleNamespace(risk_coverage=table, scores={"evaluate": {}})
+    [axes] = charts.risk_coverage(run).axes
+    [line] = axes.lines
+    assert line.get_xydata().tolist() == table.to_numpy().tolist()
+    assert (line.get_marker() == "o") == marked
+    low, high = axes.get_xlim()
+    assert -0.1 < low < 0
+    assert 1 < high < 1.1
+    assert axes.get_ylim()[0] == 0
+    run.scores["evaluate"]["coverage"] = 0.75
+    figure = charts.risk_coverage(run)
+    answered = figure.axes[0].lines[1]
+    assert list(answered.get_xdata()) == [0.75, 0.75]
+    assert answered.get_linestyle() != line.get_linestyle()
+    drawn(figure)
+    assert "100 %" in ticks(figure.axes[0].xaxis)
+    assert ticks(figure.axes[0].yaxis)[-1].endswith(" %")
+
+
 @pytest.mark.parametrize("classes", [1, 3, 40, 41])
 def test_counts_are_stacked_by_part_and_named_where_there_is_room(classes):
     rows = np.arange(3 * classes).reshape(classes, 3) + 1

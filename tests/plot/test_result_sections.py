@@ -109,6 +109,20 @@ def test_what_figures_need_beside_them_is_said(results):
     assert "between 50.0\u202f% and 75.0\u202f% (95 %)" in groups
     assert absent == "Not in test, and in no mean: bee."
     assert unlabelled == "1 image without a label were predicted too."
+    sure = {"confidence_threshold": 0.875, "coverage": 0.5, "selective_accuracy": 0.75}
+    sure |= {"selective_accuracy_low": 0.25, "selective_accuracy_high": 1}
+    [said] = words(result_sections._notes(changed(results, evaluate=sure)))
+    assert said.startswith("From a confidence of 0.875 on")
+    assert said.endswith(
+        "answers 50.0\u202f% of the test images, of which 75.0\u202f% are right (25.0 to 100.0)."
+    )
+    [said] = words(result_sections._notes(changed(results, evaluate={"coverage": 0.0})))
+    assert "the model should not answer" in said
+    costs = {"operating_threshold": 0.125, "sensitivity": 0.5}
+    costs |= {"sensitivity_low": 0.25, "sensitivity_high": 0.75}
+    [said] = words(result_sections._notes(changed(results, evaluate=costs)))
+    assert "from a probability of 0.125 on" in said
+    assert "sensitivity 50.0\u202f% (25.0 to 75.0); 95 % intervals" in said
 
 
 def test_the_commonest_confusions_are_counted_and_lead_to_their_images(results):
@@ -174,6 +188,24 @@ def test_calibration_is_told_in_figures_beside_its_chart(results):
     assert cells(said, "How sure, and how often right") == [
         ["confidence", "accuracy", "images"], ["50.0 %", "25.0 %", "4"], ["90.0 %", "100.0 %", "1 234"],
     ]  # fmt: skip
+
+
+def test_what_the_surest_images_are_worth_is_told_at_a_few_shares(results):
+    share = np.arange(1, 101) / 100
+    table = pd.DataFrame({"coverage": share, "confidence": 1 - share / 2, "error": share / 4})
+    chart, said = result_sections._abstaining(
+        dataclasses.replace(results, risk_coverage=table), CHARTS["roc"]
+    )
+    assert "<svg>roc</svg>" in chart
+    head, *rows = cells(said, "Answering the surest alone")
+    assert head == ["answered", "sure from", "error"]
+    assert rows[0] == ["100.0 %", "50.0 %", "25.0 %"]
+    answered = [float(row[0].split()[0]) for row in rows]
+    assert answered == sorted(set(answered), reverse=True)
+    for row, percents in zip(rows, answered, strict=True):
+        assert row[1:] == [f"{100 - percents / 2:.1f} %", f"{percents / 4:.1f} %"]
+    one = dataclasses.replace(results, risk_coverage=table[:1])
+    assert len(cells(result_sections._abstaining(one, CHARTS["roc"])[1], "Answering the surest alone")) == 2
 
 
 def test_occlusion_maps_stand_beside_their_images_or_it_is_said_why_none(results):

@@ -1,6 +1,7 @@
 """Charts of metrics: training curves, ROC, precision-recall, calibration, counts and the confusion matrix."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,9 @@ MOST_NAMES = 40
 
 MOST_CELLS = 15
 """Classes of a confusion matrix that is written out in numbers."""
+
+_REFERENCE: dict[str, Any] = {"color": LINE, "linewidth": 1.2, "linestyle": (0, (4, 3))}
+"""How a line is drawn that is no curve, to measure the curves by."""
 
 
 def charts(results: Results, names: Mapping[str, str]) -> dict[str, Figure]:
@@ -64,7 +68,7 @@ def _one_against_rest(table: pd.DataFrame, x: str, y: str, chance: bool = False)
     positions = table.iloc[:, 0]
     classes = [name for name in table.columns[1:] if name != "macro"]
     if chance:
-        _diagonal(axes)
+        axes.plot([0, 1], [0, 1], **_REFERENCE)
     if len(classes) <= MOST_SERIES:
         for name, color in zip(classes, SERIES, strict=False):
             axes.plot(positions, table[name], label=shortened(name), color=color, linewidth=1.5)
@@ -85,7 +89,7 @@ def _one_against_rest(table: pd.DataFrame, x: str, y: str, chance: bool = False)
 def calibration(table: pd.DataFrame) -> Figure:
     """Draw accuracy against confidence; the dots grow with the number of images."""
     figure, axes = chart()
-    _diagonal(axes)
+    axes.plot([0, 1], [0, 1], **_REFERENCE)
     axes.plot(table["confidence"], table["accuracy"], color=ACCENT, linewidth=1.2, alpha=0.6)
     size = 16 + 140 * table["images"] / max(1, table["images"].max())
     axes.scatter(
@@ -101,7 +105,7 @@ def risk_coverage(results: Results) -> Figure:
     table, scores = results.risk_coverage, results.scores["evaluate"]
     axes.plot(table["coverage"], table["error"], color=ACCENT, marker="o" if len(table) < 3 else None)
     if "coverage" in scores:
-        axes.axvline(scores["coverage"], color=LINE, linewidth=1.2, linestyle=(0, (4, 3)))
+        axes.axvline(scores["coverage"], **_REFERENCE)
     axes.set(xlabel="share of images answered", ylabel="error among them", xlim=(-0.02, 1.02))
     axes.set_ylim(bottom=0)
     for axis in (axes.xaxis, axes.yaxis):
@@ -159,10 +163,6 @@ def confusion(table: pd.DataFrame) -> Figure:
     axes.grid(visible=False)
     axes.spines[["top", "right"]].set_visible(True)
     return figure
-
-
-def _diagonal(axes: Axes) -> None:
-    axes.plot([0, 1], [0, 1], color=LINE, linewidth=1.2, linestyle=(0, (4, 3)))
 
 
 def _unit_square(axes: Axes, x: str, y: str) -> None:
