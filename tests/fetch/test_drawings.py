@@ -199,5 +199,6 @@ def test_a_line_is_as_wide_as_its_pen_within_its_tremor_and_never_out_of_range(p
     assert 3 - 2 * pixel <= np.min(widths)
     assert np.max(widths) <= 25 + 2 * pixel
     assert np.mean(widths) == pytest.approx(pen, rel=0.06)
+    assert np.max(widths) >= pen + pixel
     if pen == 10:
         assert np.std(widths) == pytest.approx(0.05 * pen * TREMOR, abs=0.15)

@@ -113,6 +113,18 @@ def test_a_file_larger_than_the_disk_is_refused_before_it_comes(site: Site, down
         download(site.url("/x.zip"), max_bytes=10**18)
 
 
+def test_what_is_here_already_needs_no_more_room(site: Site, download: Download, tmp_path: Path) -> None:
+    with partial.claimed(tmp_path / "partials", site.url("/x.zip"), "") as place:
+        part = partial.Partial(place)
+        part.restart('"one"')
+        part.path.write_bytes(ZIP[:1000])
+    site.answers["/x.zip"] = lambda answerer: answerer.send(
+        206, ZIP[1000:], ETag='"one"', Content_Range=f"bytes 1000-{10**17 - 1}/{10**17}"
+    )
+    with pytest.raises(UserError, match="99,999,999,999,999,000 bytes are still to come"):
+        download(site.url("/x.zip"), max_bytes=10**18)
+
+
 def test_two_runs_at_once_take_turns(site: Site, tmp_path: Path) -> None:
     under_way, most, lock = 0, 0, threading.Lock()
 

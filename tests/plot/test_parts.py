@@ -2,6 +2,7 @@
 
 import base64
 import itertools
+import json
 import re
 
 import cv2
@@ -14,6 +15,7 @@ from darkroom.plot.html import Html, element, table
 from darkroom.plot.image_figures import channels, sample_rows
 from darkroom.plot.network_diagram import diagram
 from darkroom.plot.occlusion_overlay import overlay
+from darkroom.plot.picture_page import LONGEST, picture_row
 from darkroom.plot.stage_outputs import read_results
 from darkroom.plot.thumbnails import LEVELS, data_urls, encoded
 
@@ -69,6 +71,9 @@ def test_a_photo_keeps_its_shape_and_colours_and_is_never_blown_up():
     assert np.abs(read[..., ::-1].astype(int) - cv2.resize(photo, (256, 128))).mean() < 4
     for longest, side in ((256, 256), (128, 128), (96, 96), (95, 64)):
         assert decoded(data_urls([photo], 10**6, longest)[0])[1].shape[1] == side
+    row = json.loads(picture_row("a.jpg", [(1, 0.25)], photo, 0))
+    assert row[:2] + row[3:] == ["a.jpg", [[1, 0.25]], 300, 0]
+    assert max(decoded(row[2])[1].shape) == LONGEST
     # Nothing fits: the smallest.
     assert decoded(data_urls([photo], 0)[0])[1].shape == (24, 48, 3)
     assert decoded(data_urls([np.zeros((2, 900, 1), np.uint8)], 10**6)[0])[1].shape[:2] == (1, 256)
