@@ -193,7 +193,8 @@ def write_evaluation(folder, names, actual, probabilities, classes, shape):
     figures |= {"images": len(actual)}
     by_class = scores.by_class(actual, probabilities, classes)
     columns = ("precision", "recall", "f1", "support")
-    rows = [[name, *(by_class[f"{column}_{name}"] for column in columns)] for name in classes]
+    present = [name for name in classes if by_class.get(f"support_{name}")]
+    rows = [[name, *(by_class[f"{column}_{name}"] for column in columns)] for name in present]
     write_rows(folder / "plots/by_class.csv", ["class", *columns], rows)
     for name, found in (("evaluate", figures), ("evaluate_by_class", by_class)):
         defined = {name: value for name, value in found.items() if np.isfinite(value)}
