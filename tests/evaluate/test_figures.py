@@ -187,15 +187,17 @@ def test_the_calibration_error_of_a_fixed_table():
 def test_no_threshold_is_better_on_validation_than_the_chosen_one(images):
     actual = np.array([int(positive) for positive, _ in images])
     score = np.array([value for _, value in images], np.float32)
-    chosen = best_threshold(actual, score)
+    chosen = best_threshold(actual == 1, score)
     rivals = np.linspace(0, 1, 201)
     best = max((actual == (score >= rival)).sum() for rival in rivals)
     assert (actual == (score >= chosen)).sum() >= best
 
 
 def test_the_threshold_stays_at_one_half_where_nothing_is_better():
-    assert best_threshold(np.array([0, 0, 1, 1]), np.float32([0.1, 0.2, 0.7, 0.9])) == 0.5
-    assert best_threshold(np.array([0, 0, 1, 1]), np.float32([0.1, 0.6, 0.8, 0.9])) == pytest.approx(0.7)
+    assert best_threshold(np.array([0, 0, 1, 1], bool), np.float32([0.1, 0.2, 0.7, 0.9])) == 0.5
+    assert best_threshold(np.array([0, 0, 1, 1], bool), np.float32([0.1, 0.6, 0.8, 0.9])) == pytest.approx(
+        0.7
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,7 +214,7 @@ def test_the_threshold_stays_at_one_half_where_nothing_is_better():
     ],
 )
 def test_the_threshold_is_the_nearest_to_one_half_of_the_best(actual, score, expected):
-    assert best_threshold(np.array(actual), np.float32(score)) == expected
+    assert best_threshold(np.array(actual, bool), np.float32(score)) == expected
 
 
 def test_the_accuracy_at_the_threshold_of_validation_is_that_of_test():

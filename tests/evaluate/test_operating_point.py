@@ -5,6 +5,7 @@ import pytest
 
 from darkroom import UserError, intervals
 from darkroom.evaluate import operating_point
+from darkroom.evaluate.threshold import best_threshold
 from darkroom.params.evaluate import OperatingPointParams
 
 CLASSES = ["healthy", "ill", "unclear"]
@@ -25,22 +26,21 @@ def drawn(images: int, generator: np.random.Generator) -> tuple[np.ndarray, np.n
 @pytest.mark.parametrize("prevalence", [None, 0.02])
 def test_no_other_threshold_costs_less(costs: tuple[float, float], prevalence: float | None):
     actual, probabilities = drawn(300, np.random.default_rng(0))
-    chosen = point(false_positive=costs[0], false_negative=costs[1], prevalence=prevalence)
     positive, scores = actual == 1, probabilities[:, 1]
     share = positive.mean() if prevalence is None else prevalence
 
     def cost(threshold: float) -> float:
-        called = scores.astype(float).round(6) >= threshold
+        called = scores >= threshold
         alarms, missed = called[~positive].mean(), 1 - called[positive].mean()
         return costs[0] * (1 - share) * alarms + costs[1] * share * missed
 
-    found = operating_point.threshold(chosen, positive, scores)
+    found = best_threshold(positive, scores, *costs, prevalence)
     assert cost(found) <= min(map(cost, np.linspace(0, 1, 2001))) + 1e-12
 
 
 def test_where_probabilities_are_right_the_threshold_is_the_one_that_decision_theory_asks_for():
     actual, probabilities = drawn(100_000, np.random.default_rng(0))
-    found = operating_point.threshold(point(false_negative=9), actual == 1, probabilities[:, 1])
+    found = best_threshold(actual == 1, probabilities[:, 1], 1, 9)
     assert found == pytest.approx(0.1, abs=0.03)
 
 

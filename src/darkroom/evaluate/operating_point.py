@@ -3,22 +3,16 @@
 import math
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import betaincinv
 
 from darkroom import UserError, intervals
 from darkroom.array_types import ClassNumbers, Doubles
 from darkroom.evaluate.classifier import Probabilities
-from darkroom.evaluate.predictions import as_written
+from darkroom.evaluate.threshold import best_threshold
 from darkroom.params.evaluate import OperatingPointParams
 
 STEPS = 200
-
-Positive = npt.NDArray[np.bool_]
-"""Whether the image is of the positive class, (images,)."""
-
-Scores = npt.NDArray[np.float32]
-"""The probability of the positive class, (images,)."""
+"""Quantiles of each share, of whose pairs the interval of a predictive value is made."""
 
 
 def check(point: OperatingPointParams | None, classes: list[str], validation: ClassNumbers) -> None:
@@ -53,8 +47,9 @@ def figures(
     if point is None:
         return {}
     number = classes.index(point.positive)
-    least = threshold(point, validation[0] == number, validation[1][:, number])
-    called, actual = as_written(test[1][:, number]) >= least, test[0] == number
+    costs = point.false_positive, point.false_negative
+    least = best_threshold(validation[0] == number, validation[1][:, number], *costs, point.prevalence)
+    called, actual = test[1][:, number] >= least, test[0] == number
     found = {"operating_threshold": least}
     hits, positives = int((called & actual).sum()), int(actual.sum())
     passed, negatives = int((~called & ~actual).sum()), int((~actual).sum())
@@ -68,26 +63,6 @@ def figures(
             "negative_predictive_value", *predictive_value(*counts[::-1], 1 - point.prevalence)
         )
     return found
-
-
-def threshold(point: OperatingPointParams, positive: Positive, scores: Scores) -> float:
-    """Return the probability, to six decimals, from which on the positive class is said, at the least expected cost.
-
-    Where a prevalence is given, the images of both kinds weigh as much as they would there. Of several such thresholds
-    it is the one nearest to what probabilities that are right would ask for (Elkan, "The foundations of cost-sensitive
-    learning", IJCAI 2001, eq. 2).
-    """
-    share = positive.mean() if point.prevalence is None else point.prevalence
-    edges = np.unique(as_written(scores))
-    # From the first on, everything is called positive; from the last on, nothing is, unless a score is 1.
-    candidates = np.array([0.0, *((edges + np.append(edges[1:], 1.0)) / 2).round(6)])
-    of_positive, of_others = np.sort(as_written(scores)[positive]), np.sort(as_written(scores)[~positive])
-    missed = np.searchsorted(of_positive, candidates) / len(of_positive)
-    alarms = 1 - np.searchsorted(of_others, candidates) / len(of_others)
-    cost = point.false_negative * share * missed + point.false_positive * (1 - share) * alarms
-    best = candidates[np.isclose(cost, cost.min(), rtol=1e-9, atol=0)]
-    asked = point.false_positive / (point.false_positive + point.false_negative)
-    return float(best[np.abs(best - asked).argmin()])
 
 
 def predictive_value(

@@ -193,7 +193,7 @@ def _at_threshold(
     """
     if test.shape[1] != 2 or len(np.unique(on_validation)) < 2:
         return {}
-    threshold = best_threshold(on_validation, validation[:, 1])
+    threshold = best_threshold(on_validation == 1, validation[:, 1])
     return {
         "threshold": threshold,
         "accuracy_at_threshold": float((on_test == (test[:, 1] >= threshold)).mean()),
