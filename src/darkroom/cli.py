@@ -350,6 +350,31 @@ def export_command(
     typer.echo(exporting.run(project.located(model), to, output, images or [], force, above, int8=int8))
 
 
+@command(app, "card")
+def card_command(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The Markdown file to write.")] = Path(
+        "card.md"
+    ),
+    name: Annotated[str, typer.Option(help="The model's name.")] = "image-classifier",
+    license: Annotated[
+        str | None,
+        typer.Option(
+            help="The model's licence as the Hugging Face hub calls it, as apache-2.0; left out by default."
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the file if it exists, with what was filled in.")
+    ] = False,
+) -> None:
+    """Write a model card of the finished run: network, data, results on test, limits, how to use and reproduce it.
+
+    It begins with the front matter that the Hugging Face hub reads; there its name is README.md.
+    """
+    from darkroom.card import command as card
+
+    typer.echo(card.run(output, name, license, force, project.root() or Path()))
+
+
 @command(app, "stress")
 def stress_command(
     model: Annotated[

@@ -6,7 +6,7 @@ import pandas as pd
 
 from darkroom.plot import formatting
 from darkroom.plot.galleries import drawn_images, gallery
-from darkroom.plot.html import Content, Html, element, joined, table
+from darkroom.plot.html import Html, element, joined, table
 from darkroom.plot.stage_outputs import Results
 
 EXAMPLES = 3
@@ -17,7 +17,7 @@ ABREAST = 4
 """Images of a group that are shown, at most."""
 
 
-def checks(results: Results) -> list[tuple[str, Content]]:
+def checks(results: Results) -> list[tuple[str, str]]:
     """Return what was looked for and how often it was found."""
     decoded, split = results.scores["decode"], results.scores["split"]
     known = (

@@ -6,7 +6,7 @@ import pandas as pd
 
 from darkroom.plot import data_quality, decode_section, formatting
 from darkroom.plot.galleries import figure, gallery
-from darkroom.plot.html import Content, Html, element, joined, pairs, table
+from darkroom.plot.html import Html, element, joined, pairs, table
 from darkroom.plot.image_figures import channels, sample_rows
 from darkroom.plot.network_diagram import diagram, sizes
 from darkroom.plot.stage_outputs import Results
@@ -18,13 +18,12 @@ MOST_CLASSES = 30
 EXAMPLES = 3
 
 
-def data(results: Results, chart: Html) -> Html:
-    """Return what the data is: where from, how many, how large, what could not be used, and what might leak."""
+def facts(results: Results) -> list[tuple[str, str]]:
+    """Return where the images come from, how many there are and what was made of them: names and values."""
     decoded, fetched = results.scores["decode"], results.scores["fetch"]
-    prepared = results.source.description["preparation"]
     index = results.source.index
     height, width, depth = results.source.shape
-    lines: list[tuple[str, Content]] = [
+    return [
         *([("source", fetched["source"])] if "source" in fetched else []),
         ("archives", f"{formatting.count(fetched['archives'])} ({formatting.size(fetched['bytes'])})"),
         ("files", formatting.count(decoded["files"])),
@@ -39,12 +38,17 @@ def data(results: Results, chart: Html) -> Html:
         ),
         ("normalization", results.normalization),
     ]
+
+
+def data(results: Results, chart: Html) -> Html:
+    """Return what the data is: where from, how many, how large, what could not be used, and what might leak."""
+    prepared = results.source.description["preparation"]
     return joined(
         [
             decode_section.warnings(results),
             element(
                 "div",
-                pairs("Images", lines),
+                pairs("Images", facts(results)),
                 pairs("Checks", data_quality.checks(results)),
                 class_="columns",
             ),
@@ -161,10 +165,18 @@ def _range(lengths: pd.Series) -> str:
 
 
 def _counts_table(results: Results) -> Html:
+    return table("Images by class and part", COUNTS_HEAD, count_rows(results))
+
+
+COUNTS_HEAD = ("class", *PARTS, "all")
+
+
+def count_rows(results: Results) -> list[tuple[str, ...]]:
+    """Return, for each class and for all, what :data:`COUNTS_HEAD` names."""
     rows = [(name, *map(formatting.count, row), formatting.count(sum(row))) for name, row in _rows(results)]
     total = results.counts.sum()
     rows.append(("all", *map(formatting.count, total), formatting.count(total.sum())))
-    return table("Images by class and part", ["class", *PARTS, "all"], rows)
+    return rows
 
 
 def _extremes(results: Results) -> Html:

@@ -11,13 +11,16 @@ MOST_CLASSES = 30
 """Classes with a row of their own, the first by name."""
 
 
-def warnings(results: Results) -> Html | None:
-    """Return the warnings of decode and split, each with its stage; None where there are none."""
-    found = [
-        element("li", element("b", stage), ": ", text)
-        for stage, summary in results.summaries.items()
-        for text in summary.get("warnings", [])
+def warned(results: Results) -> list[tuple[str, str]]:
+    """Return the warnings of decode and split, each with its stage."""
+    return [
+        (stage, text) for stage, summary in results.summaries.items() for text in summary.get("warnings", [])
     ]
+
+
+def warnings(results: Results) -> Html | None:
+    """Return the same as a list; None where there are none."""
+    found = [element("li", element("b", stage), ": ", text) for stage, text in warned(results)]
     if not found:
         return None
     return joined([element("h3", "Warnings"), element("ul", *found, class_="warning")])

@@ -49,7 +49,7 @@ def header(results: Results) -> Html:
         "div",
         element("i", style=f"left:{100 * low:.2f}%;right:{100 - 100 * high:.2f}%"),
         element("b", style=f"left:{100 * scores['accuracy']:.2f}%"),
-        element("s", style=f"left:{100 * _commonest(results)[1]:.2f}%"),
+        element("s", style=f"left:{100 * commonest(results)[1]:.2f}%"),
         class_="interval",
         aria_hidden="true",
     )
@@ -78,34 +78,45 @@ def header(results: Results) -> Html:
     )
 
 
-def _commonest(results: Results) -> tuple[str, float]:
+def commonest(results: Results) -> tuple[str, float]:
     """Return the commonest class of test and its share: what naming it every time would score."""
     shares = results.test["label"].value_counts(normalize=True).reindex(results.classes, fill_value=0.0)
     return str(shares.idxmax()), float(shares.max())
 
 
 def _baseline(results: Results) -> str:
-    name, share = _commonest(results)
+    name, share = commonest(results)
     words = f"The bar runs from 0 to 100{formatting.THIN}%. The grey mark at {percent(share)} is what always saying"
     return f"{words} “{name}” would score."
 
 
-def _overfitting(scores: dict[str, Any]) -> Html | None:
+def overfitting(scores: dict[str, Any]) -> str | None:
+    """Return how much better the model is on training images; None where none were predicted."""
     if "train_gap" not in scores:
         return None
     trained = f"{percent(scores['train_accuracy'])} of {formatting.images(scores['train_images'])} of train are right"
     low, high = (f"{100 * scores[f'train_gap_{end}']:+z.1f}" for end in ("low", "high"))
     gap = f"{100 * scores['train_gap']:+z.1f} points beside test ({low} to {high})"
     tells = "the model overfits" if scores["train_gap_low"] > 0 else "not told from noise"
-    return element("p", f"{trained}: {gap}, {tells}.", class_="note")
+    return f"{trained}: {gap}, {tells}."
 
 
-def _warning(results: Results) -> Html | None:
+def _overfitting(scores: dict[str, Any]) -> Html | None:
+    told = overfitting(scores)
+    return None if told is None else element("p", told, class_="note")
+
+
+def leak(results: Results) -> str | None:
+    """Return the warning of images with a twin in another part; None where there are none."""
     leaked = results.scores["split"].get("leaked_images")
     if not leaked:
         return None
-    words = (
+    return (
         f"{formatting.images(leaked)} of validation or test came with a twin in another part: see Data. "
         "On new images expect less."
     )
-    return element("p", words, class_="warning")
+
+
+def _warning(results: Results) -> Html | None:
+    told = leak(results)
+    return None if told is None else element("p", told, class_="warning")

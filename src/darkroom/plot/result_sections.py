@@ -82,14 +82,20 @@ def training(results: Results, charts: Mapping[str, Html]) -> Html:
     )
 
 
-def measured(results: Results, charts: Mapping[str, Html]) -> Html:
-    """Return the figures on test: all of them, by class, and the charts."""
+def overall(results: Results) -> list[tuple[str, str]]:
+    """Return the figures of all test images: the name of each in words, and the figure."""
     scores = results.scores["evaluate"]
-    figures = [
+    return [
         (words, formatting.figure(scores, name, shares))
         for name, words, shares in (*NAMES, *GROUPS)
         if name in scores or (name, words, shares) not in (*GROUPS, *NAMES[9:11])
     ]
+
+
+def measured(results: Results, charts: Mapping[str, Html]) -> Html:
+    """Return the figures on test: all of them, by class, and the charts."""
+    scores = results.scores["evaluate"]
+    figures = overall(results)
     # Of two classes, one curve says all.
     each = "each class against the rest" if len(results.classes) > 2 else f"for “{results.classes[-1]}”"
     areas = {name: formatting.figure(scores, name) for name in ("roc_auc", "average_precision")}
@@ -211,7 +217,7 @@ def settings(results: Results) -> Html:
     return joined([element("p", words), element("div", *tables, class_="columns settings")])
 
 
-def _notes(results: Results) -> Html:
+def remarks(results: Results) -> list[str]:
     """Return what the figures need said beside them."""
     scores = results.scores["evaluate"]
     notes = []
@@ -246,7 +252,11 @@ def _notes(results: Results) -> Html:
         notes.append(f"Not in test, and in no mean: {', '.join(absent)}.")
     if results.unlabelled:
         notes.append(f"{formatting.images(results.unlabelled)} without a label were predicted too.")
-    return joined([element("p", note) for note in notes])
+    return notes
+
+
+def _notes(results: Results) -> Html:
+    return joined([element("p", remark) for remark in remarks(results)])
 
 
 def _at_operating_point(scores: Mapping[str, float]) -> str:
@@ -292,17 +302,23 @@ def _commonest(results: Results) -> Html:
 
 
 def _calibration(results: Results, chart: Html) -> tuple[Html, Html]:
-    table_of = results.calibration
     drawn = figure(
         chart,
         "Calibration: how often the model is right when it is so sure. On the diagonal, it can be taken at its word.",
         alt="Accuracy against confidence; the table beside it holds the same figures.",
     )
-    rows = [
+    return drawn, table("How sure, and how often right", CALIBRATION_HEAD, calibration_rows(results))
+
+
+CALIBRATION_HEAD = ("confidence", "accuracy", "images")
+
+
+def calibration_rows(results: Results) -> list[tuple[str, str, str]]:
+    """Return, for each bin of confidence, what :data:`CALIBRATION_HEAD` names."""
+    return [
         (percent(row["confidence"]), percent(row["accuracy"]), formatting.count(row["images"]))
-        for row in table_of.to_dict("records")
+        for row in results.calibration.to_dict("records")
     ]
-    return drawn, table("How sure, and how often right", ["confidence", "accuracy", "images"], rows)
 
 
 def _abstaining(results: Results, chart: Html) -> tuple[Html, Html]:
@@ -326,13 +342,9 @@ def _by_class(results: Results) -> Html:
     names = results.classes
     if len(names) <= MOST_CLASSES:
         return _classes(results, "By class", names)
-    scores = results.by_class
-    lowest = sorted(
-        (name for name in names if f"f1_{name}" in scores), key=lambda name: float(scores[f"f1_{name}"])
-    )
     return joined(
         [
-            _classes(results, f"The {COMMONEST} classes with the lowest F1", lowest[:COMMONEST]),
+            _classes(results, f"The {COMMONEST} classes with the lowest F1", lowest(results)),
             element(
                 "details",
                 element("summary", f"All {len(names)} classes"),
@@ -342,9 +354,33 @@ def _by_class(results: Results) -> Html:
     )
 
 
-def _classes(results: Results, caption: str, names: Sequence[str]) -> Html:
+def lowest(results: Results) -> list[str]:
+    """Return the :data:`COMMONEST` classes with the lowest F1, the lowest first."""
     scores = results.by_class
-    rows = [
+    known = (name for name in results.classes if f"f1_{name}" in scores)
+    return sorted(known, key=lambda name: float(scores[f"f1_{name}"]))[:COMMONEST]
+
+
+def _classes(results: Results, caption: str, names: Sequence[str]) -> Html:
+    return table(caption, CLASS_HEAD, class_rows(results, names))
+
+
+CLASS_HEAD = (
+    "class",
+    "precision",
+    "recall",
+    "its 95 % interval",
+    "F1",
+    "ROC area",
+    "avg. precision",
+    "images",
+)
+
+
+def class_rows(results: Results, names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return, for each of these classes, what :data:`CLASS_HEAD` names, of the test images."""
+    scores = results.by_class
+    return [
         (
             name,
             formatting.figure(scores, f"precision_{name}", shares=True),
@@ -357,8 +393,6 @@ def _classes(results: Results, caption: str, names: Sequence[str]) -> Html:
         )
         for name in names
     ]
-    head = ["class", "precision", "recall", "its 95 % interval", "F1", "ROC area", "avg. precision", "images"]
-    return table(caption, head, rows)
 
 
 def _recall_interval(results: Results, name: str) -> str:
