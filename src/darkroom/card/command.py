@@ -1,10 +1,12 @@
 """The implementation of `darkroom card`, called by the command-line interface."""
 
+import dataclasses
+import re
 from pathlib import Path
 
 from darkroom import UserError, files
 from darkroom.card import front_matter, run_record, sections
-from darkroom.plot.stage_outputs import read_results
+from darkroom.plot.stage_outputs import Results, read_results
 
 
 def run(output: Path, name: str, license: str | None, force: bool, project: Path) -> str:
@@ -35,7 +37,7 @@ def run(output: Path, name: str, license: str | None, force: bool, project: Path
     record = run_record.read(project)
     data = project / "data"
     folders = (project / "models", data / "predictions", project / "metrics", project / "plots")
-    results = read_results(data / "images", data / "split", *folders)
+    results = _public(read_results(data / "images", data / "split", *folders))
     text = (
         front_matter.render(results, name, license) + "\n" + sections.render(results, record, name, license)
     )
@@ -56,3 +58,12 @@ def _check_output(output: Path, force: bool, project: Path) -> None:
         raise UserError(f"--output {output}: `dvc repro` empties models/; choose another place")
     if output.exists() and not force:
         raise UserError(f"{output}: exists already; --force replaces it, and what was filled in")
+
+
+def _public(results: Results) -> Results:
+    """Return ``results`` without the folders, on this machine, in which a local source lies."""
+    fetched = results.scores["fetch"]
+    if "source" not in fetched:
+        return results
+    source = re.sub(r"^(?:[A-Za-z]:)?[/\\].*[/\\]", "", fetched["source"])
+    return dataclasses.replace(results, scores=results.scores | {"fetch": fetched | {"source": source}})

@@ -95,8 +95,8 @@ def _results(results: Results) -> list[str]:
         "", result_sections.CALIBRATION_HEAD, tuple(result_sections.calibration_rows(results))
     )
     return [
-        "On the test images. Darkroom trains and chooses nothing on them; where people chose settings by these figures, "
-        "expect less on new images.",
+        "On the test images. Darkroom trains and chooses nothing on them; where people chose settings by these "
+        "figures, expect less on new images.",
         _pairs([("accuracy", _accuracy(results)), *result_sections.overall(results)]),
         "By class:" if _few(results) else f"The {len(names)} classes with the lowest F1:",
         table(by_class),
