@@ -85,6 +85,10 @@ ELSEWHERE = {
     "darkroom crossvalidate --folds 5": "tests/replicate/test_crossvalidate.py",
     "darkroom compare main+5-folds@ OTHER@": "tests/compare/test_replicates.py",
     "darkroom audit": "tests/audit/test_command.py",
+    **dict.fromkeys(
+        ["darkroom card", "darkroom card --license apache-2.0 --name digits -o digits.md"],
+        "tests/pipeline/test_card.py",
+    ),
     "make verify": "tests/pipeline/test_verify.py",
     "darkroom verify --recipe ox": "tests/pipeline/test_verify.py",
     "python tests/pipeline/chaos.py --kills 30": "tests/pipeline/test_adversity.py, with fewer kills",

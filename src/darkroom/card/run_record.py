@@ -81,7 +81,7 @@ def _check_finished(project: Path) -> None:
             for paths in change.values()
             for path, state in _paths(paths)
             # An output that is right, but of which DVC holds no copy.
-            if state != "not in cache"
+            if state != "not in cache" or not (project / path).exists()
         ]
         if found or len(changes) < len(status.get(name, [])):
             what = found[0] if found else "its command"

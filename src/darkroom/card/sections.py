@@ -128,12 +128,11 @@ def _limits(results: Results) -> list[str]:
 
 
 def _worst(results: Results) -> str | None:
-    tested = {name: pair for name, pair in results.recalled.items() if pair[1]}
-    if not tested:
-        return None
-    shares = {name: right / images for name, (right, images) in tested.items()}
+    shares = {name: right / images for name, (right, images) in results.recalled.items() if images}
     name, *others = [name for name, share in shares.items() if share == min(shares.values())]
-    right, images = tested[name]
+    right, images = results.recalled[name]
+    if right == images:
+        return None
     low, high = intervals.wilson(right, images)
     more = f"; {len(others)} more as low" if others else ""
     return (
@@ -153,15 +152,17 @@ def _use(results: Results) -> list[str]:
 
 
 def _reproduce(results: Results, record: Record) -> list[str]:
-    commands = ["make repro", "darkroom verify"]
-    said = "Not of a commit: `dvc.lock` had changes that were not committed when this card was written."
+    said = ["Not of a commit: `dvc.lock` had changes that were not committed when this card was written."]
     if record.commit:
-        said = f"In a clone of the project's repository, commit `{record.commit}`:"
-        commands.insert(0, f"git checkout {record.commit}")
+        # Every output is compared with dvc.lock, in a clone of its own.
+        commands = (f"git checkout {record.commit}", "make repro", "darkroom verify")
+        said = ["In a clone of the project's repository:", _block("console", "\n".join(commands))]
     if record.params["source"]["kind"] == "local":
-        said += " (`dvc pull` brings the images, where they were pushed.)"
-    versions = formatting.flat(results.model.get("versions", {}))
-    return [said, _block("console", "\n".join(commands)), "It was trained with", _pairs(versions)]
+        said.append(
+            "The images are not in git: `dvc pull` brings those of `data/inbox` where they were pushed, others have to "
+            "be put where `source.path` of `params.yaml` says."
+        )
+    return [*said, "It was trained with", _pairs(formatting.flat(results.model.get("versions", {})))]
 
 
 def _few(results: Results) -> bool:
