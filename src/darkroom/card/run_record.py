@@ -89,14 +89,14 @@ def _check_finished(project: Path) -> None:
 
 
 def _paths(content: Any) -> list[tuple[str, str]]:
-    """Return what changed and how, of what DVC nests under the file of the params."""
+    """Return what changed and how; DVC nests sections of params under the name of their file."""
     if not isinstance(content, Mapping):
         return [(str(content), "changed")]
-    return [
-        pair
-        for name, state in content.items()
-        for pair in ([(str(name), state)] if isinstance(state, str) else _paths(state))
-    ]
+    found: list[tuple[str, str]] = []
+    for name, state in content.items():
+        inner = _paths(state) if isinstance(state, Mapping) else [("", str(state))]
+        found += [(f"{name}: {below}" if below else str(name), how) for below, how in inner]
+    return found
 
 
 def _commit(project: Path) -> str | None:
